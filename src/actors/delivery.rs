@@ -1,0 +1,124 @@
+//! DeliveryActor: one thread of the pool, with a runtime and an HTTP client of its own. Makes the
+//! requests of a batch together and reports each as it falls.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use actix::{Actor, Handler, Recipient, SyncContext};
+use actix_rt::Runtime;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use log::error;
+
+use super::messages::{Deliver, Job, Settled, WorkerCounted};
+use crate::domain::Answer;
+use crate::store::Store;
+use crate::svix::{Client, Exchange, Timeouts};
+
+/// What a pool's threads need to know.
+#[derive(Clone)]
+pub(super) struct DeliveryOptions {
+    pub(super) pool: u64,
+    pub(super) connections: usize,
+    pub(super) timeouts: Timeouts,
+    pub(super) store: Store,
+    pub(super) outcomes: Recipient<Settled>,
+    pub(super) workers: Recipient<WorkerCounted>,
+}
+
+/// One thread of the delivery pool.
+pub(super) struct DeliveryActor {
+    options: DeliveryOptions,
+    tools: Option<Tools>,
+}
+
+/// The client lives inside the runtime and goes before it.
+struct Tools {
+    client: Client,
+    runtime: Runtime,
+}
+
+impl DeliveryActor {
+    pub(super) fn new(options: DeliveryOptions) -> Self {
+        options.workers.do_send(WorkerCounted {
+            pool: options.pool,
+            begun: true,
+        });
+        Self { options, tools: None }
+    }
+
+    fn make_tools(&self) -> Result<Tools, String> {
+        let runtime = Runtime::new().map_err(|error| error.to_string())?;
+        let client = runtime.block_on(async { Client::new(self.options.timeouts, self.options.connections) });
+        Ok(Tools {
+            client: client.map_err(|error| error.to_string())?,
+            runtime,
+        })
+    }
+}
+
+impl Drop for DeliveryActor {
+    /// Also runs when the thread unwinds.
+    fn drop(&mut self) {
+        self.options.workers.do_send(WorkerCounted {
+            pool: self.options.pool,
+            begun: false,
+        });
+    }
+}
+
+impl Actor for DeliveryActor {
+    type Context = SyncContext<Self>;
+
+    fn started(&mut self, _: &mut SyncContext<Self>) {
+        match self.make_tools() {
+            Ok(tools) => self.tools = Some(tools),
+            Err(error) => error!(error:%; "a delivery actor cannot make requests"),
+        }
+    }
+}
+
+impl Handler<Deliver> for DeliveryActor {
+    type Result = ();
+
+    fn handle(&mut self, Deliver { jobs, ticket }: Deliver, _: &mut SyncContext<Self>) {
+        let Some(Tools { client, runtime }) = &self.tools else {
+            return;
+        };
+        let DeliveryOptions { store, outcomes, .. } = &self.options;
+        runtime.block_on(async {
+            let requests = jobs.into_iter().map(|job| async move {
+                let started_at = store.now();
+                let exchange = perform(client, &job).await;
+                outcomes.do_send(Settled {
+                    flight: job.flight,
+                    started_at,
+                    exchange,
+                });
+            });
+            requests.collect::<FuturesUnordered<_>>().collect::<()>().await;
+        });
+        drop(ticket);
+    }
+}
+
+/// Makes one request. A panic in it is its outcome and nothing more: a pool thread that unwinds is
+/// gone for good.
+async fn perform(client: &Client, job: &Job) -> Exchange {
+    let request = client.perform(&job.account, &job.notification, &job.step);
+    AssertUnwindSafe(request)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| {
+            error!(
+                notification:% = job.notification.id, customer:% = job.notification.customer;
+                "making a request panicked"
+            );
+            Exchange {
+                answer: Answer::Panicked,
+                status: None,
+                detail: "making the request panicked".to_owned(),
+                duration: Duration::ZERO,
+            }
+        })
+}

@@ -1,0 +1,229 @@
+//! Everything that passes between the front end and the actors, and between actors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Message, Recipient};
+use tokio::sync::oneshot;
+
+pub use super::room::{Reservation, Room};
+use crate::domain::{AccountName, Customer, Notification, Step, Timestamp};
+use crate::policy::{GateRules, Pace, Rules};
+use crate::store::{Leased, StoreError, Totals};
+use crate::svix::{Account, Exchange, Timeouts};
+
+/// HTTP → supervisor: deliver this, or look for it in the store. A wake-up: losing one delays work
+/// and loses nothing.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum Notify {
+    /// It comes along, with the room that was made for it.
+    Here {
+        /// The notification and the right to deliver it.
+        leased: Box<Leased>,
+        /// The room it takes.
+        reservation: Reservation,
+    },
+    /// There was no room for it; it waits in the store.
+    InStore {
+        /// Whose it is.
+        customer: Customer,
+    },
+}
+
+/// One request that a delivery actor is to make.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its number among those in flight.
+    pub flight: u64,
+    /// The credential it goes out with.
+    pub account: Arc<Account>,
+    /// What it is for.
+    pub notification: Arc<Notification>,
+    /// What it asks of Svix.
+    pub step: Step,
+}
+
+/// Supervisor → delivery pool: make these requests, all at once.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Deliver {
+    /// The requests.
+    pub jobs: Vec<Job>,
+    /// Tells the supervisor when the batch is over, however it ends.
+    pub ticket: BatchTicket,
+}
+
+/// Tells the supervisor that a batch is over as soon as it is dropped, be it done, lost in a queue
+/// that went away, or in a thread that panicked.
+#[derive(Debug)]
+pub struct BatchTicket {
+    /// The batch's number.
+    pub batch: u64,
+    /// Who wants to know.
+    pub to: Recipient<BatchEnded>,
+}
+
+impl Drop for BatchTicket {
+    fn drop(&mut self) {
+        self.to.do_send(BatchEnded { batch: self.batch });
+    }
+}
+
+/// Delivery pool → supervisor: nothing more comes of this batch.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct BatchEnded {
+    /// The batch's number.
+    pub batch: u64,
+}
+
+/// Delivery pool → supervisor: what one request came to.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Settled {
+    /// The request's number among those in flight.
+    pub flight: u64,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// What came of it.
+    pub exchange: Exchange,
+}
+
+/// Delivery pool → supervisor: one more thread works, or one fewer.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct WorkerCounted {
+    /// Which pool it belongs to.
+    pub pool: u64,
+    /// Whether it has begun or ended.
+    pub begun: bool,
+}
+
+/// Supervisor → retry actor: something of this customer is due then.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ScheduleRetry {
+    /// Whose it is.
+    pub customer: Customer,
+    /// When it is due.
+    pub due_at: Timestamp,
+}
+
+/// Retry actor → supervisor: something of this customer is due now.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Redeliver {
+    /// Whose it is.
+    pub customer: Customer,
+}
+
+/// App → supervisor: send nothing more and say when nothing is in flight.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Drain {
+    /// Is told when everything that was in flight has been recorded.
+    pub done: oneshot::Sender<()>,
+}
+
+/// App → supervisor and retry actor: the operator has changed these.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct ConfigReloaded {
+    /// What holds from now on.
+    pub settings: Arc<Settings>,
+}
+
+/// What an operator can change while the pipeline runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The Svix credentials.
+    pub accounts: Vec<AccountSettings>,
+    /// Retries and checks.
+    pub rules: Rules,
+    /// Threads in the delivery pool.
+    pub actors: usize,
+    /// Requests that one thread makes at once.
+    pub batch: usize,
+    /// Requests that may be in flight together.
+    pub max_in_flight: usize,
+    /// What the pool's clients wait for.
+    pub timeouts: Timeouts,
+}
+
+/// One Svix credential and how it may be used.
+#[derive(Debug, Clone)]
+pub struct AccountSettings {
+    /// The credential.
+    pub account: Arc<Account>,
+    /// Its rate.
+    pub pace: Pace,
+    /// When it is held back.
+    pub gate: GateRules,
+}
+
+/// Supervisor → stats actor: how things stand.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct CountsChanged {
+    /// How things stand.
+    pub counts: Counts,
+}
+
+/// How things stand in the pipeline.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    /// Requests under way, and outcomes on their way to the store.
+    pub in_flight: usize,
+    /// Notifications that wait in memory.
+    pub ready: usize,
+    /// Threads that the pool should have.
+    pub workers_configured: usize,
+    /// Threads that it has.
+    pub workers_alive: usize,
+    /// For how long work that is due and allowed has not moved.
+    pub stalled_for: Duration,
+    /// The accounts.
+    pub accounts: Vec<AccountStatus>,
+}
+
+/// How an account stands with Svix.
+#[derive(Debug, Clone)]
+pub struct AccountStatus {
+    /// Its name.
+    pub name: AccountName,
+    /// What its gate stands at.
+    pub gate: crate::policy::GateState,
+    /// What Svix or the network said when it last failed.
+    pub last_failure: Option<String>,
+}
+
+/// HTTP → stats actor: the numbers, please.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<StatsSnapshot, StoreError>")]
+pub struct GetStats;
+
+/// The numbers, as of now.
+#[derive(Debug, Clone)]
+pub struct StatsSnapshot {
+    /// From the store's ledger; outlive the process.
+    pub totals: Totals,
+    /// From the pipeline; at most a quarter of a second old.
+    pub counts: Counts,
+    /// When this process started.
+    pub started_at: Timestamp,
+}
+
+/// HTTP → stats actor: how do things stand, without asking the store?
+#[derive(Debug, Message)]
+#[rtype(result = "PipelineHealth")]
+pub struct GetHealth;
+
+/// How the pipeline stands.
+#[derive(Debug, Clone)]
+pub struct PipelineHealth {
+    /// How things stand.
+    pub counts: Counts,
+    /// How long ago the supervisor said so.
+    pub age: Duration,
+}

@@ -1,0 +1,171 @@
+//! The actors and how they are wired.
+//!
+//! ```text
+//!  http ──Notify──▶ SupervisorActor ──Deliver──▶ SyncArbiter pool of DeliveryActor ──▶ Svix
+//!                    │   ▲   ▲   ◀──Settled, BatchEnded, WorkerCounted── │
+//!                    │   │   └──Redeliver── RetryActor (run_later) ◀──ScheduleRetry── SupervisorActor
+//!                    │   └── claims from the store, settles to it
+//!                    └──CountsChanged──▶ StatsActor ◀──GetStats, GetHealth── http
+//! ```
+//! Only this file knows all of them; they know each other as `Recipient`s of messages. The
+//! supervisor has a thread of its own; retry and stats share another.
+
+mod death;
+mod delivery;
+pub mod messages;
+mod retry;
+mod room;
+mod stats;
+mod supervisor;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr, Arbiter, Recipient, SyncArbiter};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+
+use crate::store::Store;
+use death::DeathWatches;
+use delivery::{DeliveryActor, DeliveryOptions};
+use messages::{ConfigReloaded, Drain, GetHealth, GetStats, Notify, Room, Settings};
+use retry::{RetryActor, TimerBounds};
+use stats::StatsActor;
+use supervisor::{PoolFactory, SupervisorActor, Surroundings};
+
+/// What the pipeline is started with and keeps until it ends.
+#[derive(Debug, Clone, Copy)]
+pub struct PipelineBounds {
+    /// Notifications in memory.
+    pub max_ready: usize,
+    /// Bytes of their events.
+    pub max_ready_bytes: usize,
+    /// Timers for retries.
+    pub max_timers: usize,
+    /// How far ahead a timer may lie.
+    pub timer_horizon: Duration,
+}
+
+/// The running actors.
+pub struct Pipeline {
+    supervisor: Addr<SupervisorActor>,
+    stats: Addr<StatsActor>,
+    room: Room,
+    watches: DeathWatches,
+    arbiters: Vec<Arbiter>,
+}
+
+impl Pipeline {
+    /// Starts the actors. Names of those that end without being told to go to `deaths`.
+    pub fn start(
+        store: &Store,
+        settings: Arc<Settings>,
+        bounds: PipelineBounds,
+        deaths: UnboundedSender<&'static str>,
+    ) -> Self {
+        let room = Room::new(bounds.max_ready, bounds.max_ready_bytes);
+        let watches = DeathWatches::new(deaths);
+        let supervisor_arbiter = Arbiter::new();
+        let side_arbiter = Arbiter::new();
+        let stats = {
+            let stats = (store.clone(), watches.watch("stats"));
+            StatsActor::start_in_arbiter(&side_arbiter.handle(), move |_| StatsActor::new(stats.0, stats.1))
+        };
+        let timers = TimerBounds {
+            max_timers: bounds.max_timers,
+            horizon: bounds.timer_horizon,
+        };
+        let around = (store.clone(), room.clone(), stats.clone().recipient(), watches.clone());
+        let side = side_arbiter.handle();
+        let supervisor = SupervisorActor::start_in_arbiter(&supervisor_arbiter.handle(), move |ctx| {
+            let (store, room, stats, watches) = around;
+            let myself = actix::AsyncContext::address(ctx);
+            let retries = {
+                let (store, watch) = (store.clone(), watches.watch("retry"));
+                let supervisor = myself.clone().recipient();
+                RetryActor::start_in_arbiter(&side, move |_| {
+                    RetryActor::new(supervisor, store, timers, watch)
+                })
+            };
+            let make_pool = pool_factory(store.clone(), &myself);
+            let watch = watches.watch("supervisor");
+            let retries = retries.recipient();
+            SupervisorActor::new(
+                Surroundings {
+                    store,
+                    room,
+                    make_pool,
+                    retries,
+                    stats,
+                    _watch: watch,
+                },
+                settings,
+            )
+        });
+        Self {
+            supervisor,
+            stats,
+            room,
+            watches,
+            arbiters: vec![supervisor_arbiter, side_arbiter],
+        }
+    }
+
+    /// Returns where notifications are announced.
+    pub fn notify(&self) -> Recipient<Notify> {
+        self.supervisor.clone().recipient()
+    }
+
+    /// Returns who answers for the numbers.
+    pub fn stats(&self) -> Recipient<GetStats> {
+        self.stats.clone().recipient()
+    }
+
+    /// Returns who answers for the pipeline's health.
+    pub fn health(&self) -> Recipient<GetHealth> {
+        self.stats.clone().recipient()
+    }
+
+    /// Returns the room for notifications in memory.
+    pub fn room(&self) -> Room {
+        self.room.clone()
+    }
+
+    /// Passes on what the operator has changed.
+    pub fn reconfigure(&self, settings: Arc<Settings>) {
+        self.supervisor.do_send(ConfigReloaded { settings });
+    }
+
+    /// Sends nothing more, and waits until everything that was in flight is recorded.
+    pub async fn drain(&self) {
+        self.watches.stand_down();
+        let (done, drained) = oneshot::channel();
+        self.supervisor.do_send(Drain { done });
+        // A supervisor that is gone has nothing in flight.
+        let _ = drained.await;
+    }
+
+    /// Ends the actors and their threads.
+    pub fn stop(self) {
+        self.watches.stand_down();
+        for arbiter in self.arbiters {
+            arbiter.stop();
+        }
+    }
+}
+
+/// Makes delivery pools that report to the supervisor.
+fn pool_factory(store: Store, supervisor: &Addr<SupervisorActor>) -> PoolFactory {
+    let (outcomes, workers) = (supervisor.clone().recipient(), supervisor.clone().recipient());
+    Box::new(move |pool, settings| {
+        let options = DeliveryOptions {
+            pool,
+            connections: settings.batch,
+            timeouts: settings.timeouts,
+            store: store.clone(),
+            outcomes: outcomes.clone(),
+            workers: workers.clone(),
+        };
+        SyncArbiter::start(settings.actors, move || DeliveryActor::new(options.clone())).recipient()
+    })
+}

@@ -1,0 +1,72 @@
+//! StatsActor: answers how things stand. Totals come from the store's ledger, so they survive a
+//! restart; what is under way comes from the supervisor.
+
+use std::time::Instant;
+
+use actix::{Actor, Context, Handler, MessageResult, ResponseFuture};
+
+use super::death::DeathWatch;
+use super::messages::{Counts, CountsChanged, GetHealth, GetStats, PipelineHealth, StatsSnapshot};
+use crate::domain::Timestamp;
+use crate::store::{Store, StoreError};
+
+/// Answers questions about the pipeline.
+pub(super) struct StatsActor {
+    store: Store,
+    started_at: Timestamp,
+    counts: Counts,
+    counted_at: Instant,
+    _watch: DeathWatch,
+}
+
+impl StatsActor {
+    pub(super) fn new(store: Store, watch: DeathWatch) -> Self {
+        let started_at = store.now();
+        Self {
+            store,
+            started_at,
+            counts: Counts::default(),
+            counted_at: Instant::now(),
+            _watch: watch,
+        }
+    }
+}
+
+impl Actor for StatsActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<CountsChanged> for StatsActor {
+    type Result = ();
+
+    fn handle(&mut self, CountsChanged { counts }: CountsChanged, _: &mut Context<Self>) {
+        self.counts = counts;
+        self.counted_at = Instant::now();
+    }
+}
+
+impl Handler<GetStats> for StatsActor {
+    type Result = ResponseFuture<Result<StatsSnapshot, StoreError>>;
+
+    fn handle(&mut self, _: GetStats, _: &mut Context<Self>) -> Self::Result {
+        let (store, counts, started_at) = (self.store.clone(), self.counts.clone(), self.started_at);
+        Box::pin(async move {
+            Ok(StatsSnapshot {
+                totals: store.totals().await?,
+                counts,
+                started_at,
+            })
+        })
+    }
+}
+
+impl Handler<GetHealth> for StatsActor {
+    type Result = MessageResult<GetHealth>;
+
+    fn handle(&mut self, _: GetHealth, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(PipelineHealth {
+            counts: self.counts.clone(),
+            age: self.counted_at.elapsed(),
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! From the ready queues to the pool: as much as accounts, threads and bounds allow.
+
+use std::time::Duration;
+
+use actix::{AsyncContext, Context};
+
+use super::SupervisorActor;
+use super::flight::{Entry, Flight};
+use super::lane::Turn;
+use crate::actors::messages::{BatchTicket, Deliver, Job};
+use crate::domain::{Reason, Stage, State};
+
+/// How many outcomes may be on their way to the store for each request that may be in flight.
+const SETTLING_PER_FLIGHT: usize = 8;
+
+impl SupervisorActor {
+    /// Puts a notification into the queue of its account and customer.
+    pub(super) fn make_ready(&mut self, entry: Box<Entry>) {
+        let customer = entry.notification.customer.clone();
+        match self.lanes.get_mut(&entry.notification.account) {
+            Some(lane) => lane.queues().push_back(&customer, entry),
+            // It goes back to the store and waits for its account to be configured again.
+            None => log::error!(
+                notification:% = entry.notification.id, customer:%, account:% = entry.notification.account;
+                "a notification's account is not configured"
+            ),
+        }
+    }
+
+    /// Hands batches to idle threads.
+    pub(super) fn dispatch(&mut self, ctx: &mut Context<Self>) {
+        let mut wait = None;
+        while self.pool.has_idle_thread() {
+            let jobs = self.gather(&mut wait, ctx);
+            if jobs.is_empty() {
+                break;
+            }
+            self.moved_at = self.around.store.now();
+            let batch = self.flights.group(jobs.iter().map(|job| job.flight).collect());
+            let ticket = BatchTicket {
+                batch,
+                to: ctx.address().recipient(),
+            };
+            self.pool.hand_over(Deliver { jobs, ticket });
+        }
+        if let Some(wait) = wait {
+            self.wake_in(wait, ctx);
+        }
+    }
+
+    /// Gathers a batch from all accounts in turn. Notes in `wait` when it is worth trying again.
+    fn gather(&mut self, wait: &mut Option<Duration>, ctx: &mut Context<Self>) -> Vec<Job> {
+        let now = self.around.store.now();
+        let settling_bound = self.settings.max_in_flight.saturating_mul(SETTLING_PER_FLIGHT);
+        if self.settling >= settling_bound {
+            return Vec::new();
+        }
+        let room = self
+            .settings
+            .max_in_flight
+            .saturating_sub(self.flights.len())
+            .min(self.settings.batch);
+        let mut jobs = Vec::new();
+        let mut open: Vec<_> = self.lanes.keys().cloned().collect();
+        while jobs.len() < room && !open.is_empty() {
+            let mut expired = Vec::new();
+            open.retain(|account| {
+                let Some(lane) = self.lanes.get_mut(account) else {
+                    return false;
+                };
+                if jobs.len() >= room {
+                    return false;
+                }
+                match lane.next(now) {
+                    Turn::Send { entry, .. } if is_too_old(&entry, self.settings.rules.max_age, now) => {
+                        expired.push(entry);
+                        true
+                    }
+                    Turn::Send { entry, probe } => {
+                        let (notification, step) = (entry.notification.clone(), entry.step.clone());
+                        let flight = self.flights.start(Flight {
+                            entry,
+                            account: account.clone(),
+                            probe,
+                        });
+                        jobs.push(Job {
+                            flight,
+                            account: lane.account().clone(),
+                            notification,
+                            step,
+                        });
+                        true
+                    }
+                    Turn::Wait(until) => {
+                        *wait = [*wait, until].into_iter().flatten().min();
+                        false
+                    }
+                    Turn::Idle => false,
+                }
+            });
+            for entry in expired {
+                self.settle(entry, State::Expired, Some(Reason::TooOld), now, ctx);
+            }
+        }
+        jobs
+    }
+
+    /// Makes sure that `proceed` is called after `wait` at the latest.
+    fn wake_in(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+        if let Some(earlier) = self.wake.take() {
+            ctx.cancel_future(earlier);
+        }
+        let wait = wait.max(Duration::from_millis(1));
+        self.wake = Some(ctx.run_later(wait, |actor, ctx| {
+            actor.wake = None;
+            actor.proceed(ctx);
+        }));
+    }
+}
+
+/// Tells whether the time in which it may be sent is over. What Svix may hold already has no such time.
+fn is_too_old(entry: &Entry, max_age: Option<Duration>, now: crate::domain::Timestamp) -> bool {
+    let unsent = entry.progress.stage == Stage::Send && !entry.progress.ambiguous;
+    unsent && max_age.is_some_and(|age| now >= entry.notification.accepted_at.after(age))
+}

@@ -1,0 +1,91 @@
+//! Notifications in the supervisor's hands, and the requests that are under way for them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::actors::messages::Reservation;
+use crate::domain::{AccountName, Attempt, Notification, Progress, Step};
+use crate::policy::first_step;
+use crate::store::{Lease, Leased};
+
+/// A notification that waits for its turn or is under way.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) notification: Arc<Notification>,
+    pub(super) lease: Lease,
+    /// Holds its place until its outcome is recorded.
+    pub(super) reservation: Reservation,
+    pub(super) progress: Progress,
+    /// The request that comes next.
+    pub(super) step: Step,
+    /// Requests made since its last settlement.
+    pub(super) attempts: Vec<Attempt>,
+}
+
+impl Entry {
+    pub(super) fn new(Leased { notification, lease }: Leased, reservation: Reservation) -> Self {
+        let progress = notification.progress.clone();
+        let step = first_step(&progress);
+        Self {
+            notification: Arc::new(notification),
+            lease,
+            reservation,
+            progress,
+            step,
+            attempts: Vec::new(),
+        }
+    }
+}
+
+/// A request that is under way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) entry: Box<Entry>,
+    pub(super) account: AccountName,
+    pub(super) probe: bool,
+}
+
+/// Requests that are under way, by number and by batch.
+#[derive(Debug, Default)]
+pub(super) struct Flights {
+    last_number: u64,
+    flights: HashMap<u64, Flight>,
+    batches: HashMap<u64, Vec<u64>>,
+}
+
+impl Flights {
+    pub(super) fn len(&self) -> usize {
+        self.flights.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.flights.is_empty()
+    }
+
+    /// Numbers a request that is about to go out.
+    pub(super) fn start(&mut self, flight: Flight) -> u64 {
+        self.last_number += 1;
+        self.flights.insert(self.last_number, flight);
+        self.last_number
+    }
+
+    /// Notes which requests make up a batch; returns the batch's number.
+    pub(super) fn group(&mut self, flights: Vec<u64>) -> u64 {
+        self.last_number += 1;
+        self.batches.insert(self.last_number, flights);
+        self.last_number
+    }
+
+    pub(super) fn end(&mut self, flight: u64) -> Option<Flight> {
+        self.flights.remove(&flight)
+    }
+
+    /// Ends a batch. Returns those of its requests that nobody has reported on.
+    pub(super) fn end_batch(&mut self, batch: u64) -> Vec<Flight> {
+        let flights = self.batches.remove(&batch).unwrap_or_default();
+        flights
+            .into_iter()
+            .filter_map(|flight| self.end(flight))
+            .collect()
+    }
+}

@@ -1,0 +1,196 @@
+//! One account: its credential, its pace, its gate, and what waits to go out through it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leaky_bucket::RateLimiter;
+use log::{info, warn};
+
+use super::flight::Entry;
+use super::queues::FairQueues;
+use crate::actors::messages::{AccountSettings, AccountStatus};
+use crate::domain::{Answer, Timestamp};
+use crate::policy::{Admission, Gate, GateState, Pace};
+use crate::svix::{Account, Exchange};
+
+/// What an account has to say about the next request.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// This one goes out; `probe` tells whether it tries if Svix works again.
+    Send { entry: Box<Entry>, probe: bool },
+    /// Nothing goes out before that much time has passed, or before something happens.
+    Wait(Option<Duration>),
+    /// Nothing waits.
+    Idle,
+}
+
+/// One account and its queues.
+pub(super) struct Lane {
+    account: Arc<Account>,
+    pace: Pace,
+    limiter: RateLimiter,
+    gate: Gate,
+    last_failure: Option<String>,
+    queues: FairQueues<Box<Entry>>,
+}
+
+impl Lane {
+    pub(super) fn new(settings: &AccountSettings) -> Self {
+        Self {
+            account: settings.account.clone(),
+            pace: settings.pace,
+            limiter: limiter(settings.pace),
+            gate: Gate::new(settings.gate),
+            last_failure: None,
+            queues: FairQueues::default(),
+        }
+    }
+
+    /// Takes over what the operator has changed.
+    pub(super) fn reconfigure(&mut self, settings: &AccountSettings) {
+        self.gate.set_rules(settings.gate);
+        if !settings.account.speaks_as(&self.account) {
+            info!(account:% = self.account.name; "the account's token or address was changed; sending starts again");
+            self.gate.reset();
+            self.last_failure = None;
+        }
+        self.account = settings.account.clone();
+        if settings.pace != self.pace {
+            self.pace = settings.pace;
+            self.limiter = limiter(settings.pace);
+        }
+    }
+
+    pub(super) fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    pub(super) fn queues(&mut self) -> &mut FairQueues<Box<Entry>> {
+        &mut self.queues
+    }
+
+    pub(super) fn ready(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// Tells whether something could go out but for the pace.
+    pub(super) fn is_allowed(&mut self, now: Timestamp) -> bool {
+        self.queues.len() > 0 && self.gate.admit(now) == Admission::All
+    }
+
+    /// Takes the next notification that may go out.
+    pub(super) fn next(&mut self, now: Timestamp) -> Turn {
+        if self.queues.len() == 0 {
+            return Turn::Idle;
+        }
+        let probe = match self.gate.admit(now) {
+            Admission::All => false,
+            Admission::Probe => true,
+            Admission::Wait(until) => return Turn::Wait(until.map(|until| until.since(now))),
+        };
+        if !self.limiter.try_acquire(1) {
+            return Turn::Wait(Some(self.pace.interval));
+        }
+        let Some(entry) = self.queues.pop() else {
+            return Turn::Idle;
+        };
+        if probe {
+            self.gate.probe_sent();
+        }
+        Turn::Send { entry, probe }
+    }
+
+    /// Takes note of an answer. Returns whether a failure counts against its notification.
+    pub(super) fn observe(&mut self, exchange: &Exchange, probe: bool, now: Timestamp) -> bool {
+        let before = self.gate.state();
+        let counts = self.gate.observe(&exchange.answer, probe, now);
+        if let Answer::Limited { .. } | Answer::Unavailable { .. } | Answer::Ambiguous | Answer::Refused =
+            exchange.answer
+        {
+            self.last_failure = Some(match exchange.status {
+                Some(status) => format!("{status} {}", exchange.detail),
+                None => exchange.detail.clone(),
+            });
+        }
+        self.tell_change(before);
+        counts
+    }
+
+    pub(super) fn status(&self) -> AccountStatus {
+        AccountStatus {
+            name: self.account.name.clone(),
+            gate: self.gate.state(),
+            last_failure: self.last_failure.clone(),
+        }
+    }
+
+    /// Logs when the gate opens or closes; not each time it stays shut.
+    fn tell_change(&self, before: GateState) {
+        let now = self.gate.state();
+        if std::mem::discriminant(&before) == std::mem::discriminant(&now) {
+            return;
+        }
+        let account = &self.account.name;
+        let error = self.last_failure.as_deref().unwrap_or_default();
+        match now {
+            GateState::Open => info!(account:%; "svix takes the account's requests again"),
+            GateState::Limited { until } => warn!(account:%, until:%, error; "svix limits the account"),
+            GateState::Circuit { .. } => warn!(account:%, error; "svix is unavailable; only probes go out"),
+            GateState::Refused { .. } => {
+                log::error!(account:%, error; "svix refuses the account's token; its notifications wait");
+            }
+        }
+    }
+}
+
+/// Makes the account's bucket. It starts empty, so that a restart or a change does not grant a
+/// burst on top of what went out before.
+fn limiter(pace: Pace) -> RateLimiter {
+    RateLimiter::builder()
+        .initial(0)
+        .max(pace.capacity)
+        .refill(pace.refill)
+        .interval(pace.interval)
+        // Refills are then counted before each grant. Without, a full bucket could be emptied and
+        // filled again in one go after a pause.
+        .fair(true)
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_bucket_that_rested_grants_no_more_than_its_burst() {
+        let limiter = limiter(Pace::new(1000.0, 10));
+        let mut grants = Vec::new();
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_millis(300) {
+            if limiter.try_acquire(1) {
+                grants.push(started.elapsed().as_secs_f64());
+            }
+            // Rests now and then, which is when a bucket fills up unseen.
+            if grants.len() % 50 == 49 {
+                let rest = started.elapsed() + Duration::from_millis(20);
+                while started.elapsed() < rest {
+                    std::hint::spin_loop();
+                }
+                grants.push(started.elapsed().as_secs_f64());
+                grants.pop();
+                if !limiter.try_acquire(1) {
+                    continue;
+                }
+                grants.push(started.elapsed().as_secs_f64());
+            }
+        }
+        for (first, start) in grants.iter().enumerate() {
+            for (last, end) in grants.iter().enumerate().skip(first) {
+                let sent = (last - first + 1) as f64;
+                assert!(sent <= 10.0 + 1000.0 * (end - start) + 1e-9, "{sent} within {} s", end - start);
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! SupervisorActor: owns routing, fairness, pacing and the account of what is in flight.
+//!
+//! Takes `Notify`, `Settled`, `BatchEnded`, `Redeliver`, `WorkerCounted`, `ConfigReloaded`, `Drain`.
+//! Emits `Deliver`, `ScheduleRetry`, `CountsChanged`; claims from the store and settles to it.
+//!
+//! ```text
+//! claims    store → ready queues       lane      an account: gate, pace, queues (queues)
+//! dispatch  ready queues → pool        flight    what waits and what is under way
+//! outcomes  answers → decisions → store  pool    the threads that make the requests
+//! ```
+
+mod claims;
+mod dispatch;
+mod flight;
+mod lane;
+mod outcomes;
+mod pool;
+mod queues;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle};
+use log::{info, warn};
+use tokio::sync::oneshot;
+
+use super::death::DeathWatch;
+use super::messages::{
+    BatchEnded, ConfigReloaded, Counts, CountsChanged, Drain, Notify, Redeliver, Room, ScheduleRetry,
+    Settings, Settled, WorkerCounted,
+};
+use crate::domain::{AccountName, Timestamp};
+use crate::store::Store;
+use claims::Backlog;
+use flight::{Entry, Flights};
+use lane::Lane;
+use pool::Pool;
+pub(super) use pool::PoolFactory;
+
+/// How often the store is looked at, threads are counted and the counts are passed on.
+const TICK: Duration = Duration::from_millis(250);
+
+/// The supervisor's mailbox. Facts from the pool are sent past this bound; they are bounded by what
+/// is in flight.
+const MAILBOX: usize = 16 * 1024;
+
+/// What the supervisor talks to.
+pub(super) struct Surroundings {
+    pub(super) store: Store,
+    pub(super) room: Room,
+    pub(super) make_pool: PoolFactory,
+    pub(super) retries: Recipient<ScheduleRetry>,
+    pub(super) stats: Recipient<CountsChanged>,
+    pub(super) _watch: DeathWatch,
+}
+
+/// Decides what goes out when, and what becomes of it.
+pub(super) struct SupervisorActor {
+    around: Surroundings,
+    settings: Arc<Settings>,
+    lanes: BTreeMap<AccountName, Lane>,
+    flights: Flights,
+    /// Outcomes on their way to the store.
+    settling: usize,
+    backlog: Backlog,
+    pool: Pool,
+    wake: Option<SpawnHandle>,
+    /// When something last moved, or nothing could have.
+    moved_at: Timestamp,
+    draining: Option<oneshot::Sender<()>>,
+}
+
+impl SupervisorActor {
+    pub(super) fn new(around: Surroundings, settings: Arc<Settings>) -> Self {
+        let to = (around.make_pool)(0, &settings);
+        let mut supervisor = Self {
+            pool: Pool::new(0, to, settings.actors),
+            lanes: BTreeMap::new(),
+            flights: Flights::default(),
+            settling: 0,
+            backlog: Backlog::default(),
+            wake: None,
+            moved_at: around.store.now(),
+            draining: None,
+            around,
+            settings,
+        };
+        supervisor.set_up_lanes();
+        supervisor
+    }
+
+    fn set_up_lanes(&mut self) {
+        for settings in &self.settings.accounts {
+            match self.lanes.get_mut(&settings.account.name) {
+                Some(lane) => lane.reconfigure(settings),
+                None => {
+                    self.lanes
+                        .insert(settings.account.name.clone(), Lane::new(settings));
+                }
+            }
+        }
+    }
+
+    /// Starts a pool in place of the one in use, which ends when its batches have.
+    fn replace_pool(&mut self) {
+        let number = self.pool.number() + 1;
+        let to = (self.around.make_pool)(number, &self.settings);
+        self.pool = Pool::new(number, to, self.settings.actors);
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        if self.pool.needs_replacement() {
+            warn!(alive = self.pool.alive(), configured = self.pool.configured(); "delivery actors are missing; a new pool takes over");
+            self.replace_pool();
+        }
+        self.look_for_due(ctx);
+        self.proceed(ctx);
+        let now = self.around.store.now();
+        if !self.lanes.values_mut().any(|lane| lane.is_allowed(now)) {
+            self.moved_at = now;
+        }
+        self.around.stats.do_send(CountsChanged {
+            counts: self.counts(now),
+        });
+    }
+
+    fn counts(&self, now: Timestamp) -> Counts {
+        Counts {
+            in_flight: self.flights.len() + self.settling,
+            ready: self.lanes.values().map(Lane::ready).sum(),
+            workers_configured: self.settings.actors,
+            workers_alive: self.pool.alive(),
+            stalled_for: now.since(self.moved_at),
+            accounts: self.lanes.values().map(Lane::status).collect(),
+        }
+    }
+
+    /// Does whatever can be done next; called whenever something has changed.
+    fn proceed(&mut self, ctx: &mut Context<Self>) {
+        if self.draining.is_some() {
+            self.finish_draining();
+            return;
+        }
+        self.dispatch(ctx);
+        self.claim(ctx);
+    }
+
+    fn finish_draining(&mut self) {
+        if self.flights.is_empty()
+            && self.settling == 0
+            && let Some(done) = self.draining.take()
+        {
+            // Whoever asked may have run out of patience.
+            let _ = done.send(());
+            // Nothing more goes out, whatever still arrives.
+            let (closed, _) = oneshot::channel();
+            self.draining = Some(closed);
+        }
+    }
+}
+
+impl Actor for SupervisorActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        self.look_for_due(ctx);
+        ctx.run_interval(TICK, Self::tick);
+    }
+}
+
+impl Handler<Notify> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, notify: Notify, ctx: &mut Context<Self>) {
+        match notify {
+            Notify::Here { leased, reservation } => {
+                self.make_ready(Box::new(Entry::new(*leased, reservation)))
+            }
+            Notify::InStore { customer } => self.backlog.add(customer),
+        }
+        self.proceed(ctx);
+    }
+}
+
+impl Handler<Settled> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, settled: Settled, ctx: &mut Context<Self>) {
+        if let Some(flight) = self.flights.end(settled.flight) {
+            self.conclude(flight, settled.started_at, &settled.exchange, ctx);
+        }
+        self.proceed(ctx);
+    }
+}
+
+impl Handler<BatchEnded> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, BatchEnded { batch }: BatchEnded, ctx: &mut Context<Self>) {
+        self.pool.batch_ended(batch);
+        for flight in self.flights.end_batch(batch) {
+            self.conclude_lost(flight, ctx);
+        }
+        self.proceed(ctx);
+    }
+}
+
+impl Handler<Redeliver> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, Redeliver { customer }: Redeliver, ctx: &mut Context<Self>) {
+        self.backlog.add(customer);
+        self.proceed(ctx);
+    }
+}
+
+impl Handler<WorkerCounted> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, WorkerCounted { pool, begun }: WorkerCounted, ctx: &mut Context<Self>) {
+        if self.pool.count(pool, begun) {
+            warn!(alive = self.pool.alive(); "a delivery actor ended");
+        }
+        self.proceed(ctx);
+    }
+}
+
+impl Handler<ConfigReloaded> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, ConfigReloaded { settings }: ConfigReloaded, ctx: &mut Context<Self>) {
+        let pool_differs = (settings.actors, settings.batch, settings.timeouts)
+            != (self.settings.actors, self.settings.batch, self.settings.timeouts);
+        self.settings = settings;
+        self.set_up_lanes();
+        if pool_differs {
+            info!(actors = self.settings.actors; "a new delivery pool takes over");
+            self.replace_pool();
+        }
+        self.proceed(ctx);
+    }
+}
+
+impl Handler<Drain> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, Drain { done }: Drain, _: &mut Context<Self>) {
+        self.draining = Some(done);
+        // What has not gone out goes back to the store.
+        for lane in self.lanes.values_mut() {
+            *lane.queues() = queues::FairQueues::default();
+        }
+        self.finish_draining();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! From answers to decisions, and from decisions to the store.
+
+use std::time::Duration;
+
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use log::{debug, error, warn};
+
+use super::SupervisorActor;
+use super::flight::{Entry, Flight};
+use crate::actors::messages::ScheduleRetry;
+use crate::domain::{Answer, Attempt, Reason, State, Timestamp};
+use crate::policy::{Case, Decision, decide};
+use crate::store::Settlement;
+use crate::svix::Exchange;
+
+impl SupervisorActor {
+    /// Draws the consequence of an answer.
+    pub(super) fn conclude(
+        &mut self,
+        flight: Flight,
+        started_at: Timestamp,
+        exchange: &Exchange,
+        ctx: &mut Context<Self>,
+    ) {
+        let Flight {
+            mut entry,
+            account,
+            probe,
+        } = flight;
+        let now = self.around.store.now();
+        self.moved_at = now;
+        let Some(lane) = self.lanes.get_mut(&account) else {
+            return;
+        };
+        let case = Case {
+            accepted_at: entry.notification.accepted_at,
+            suspect_until: entry.notification.suspect_until,
+            counts: lane.observe(exchange, probe, now),
+            now,
+            chance: fastrand::f64(),
+        };
+        let decision =
+            decide(entry.step.clone(), &exchange.answer, &case, &self.settings.rules, &mut entry.progress);
+        entry.attempts.push(record(&entry, started_at, exchange));
+        match decision {
+            Decision::Next(step) if self.draining.is_none() => {
+                entry.step = step;
+                let customer = entry.notification.customer.clone();
+                lane.queues().push_front(&customer, entry);
+            }
+            // The store knows how far it has come; its way goes on from there after the restart.
+            Decision::Next(_) => self.settle(entry, State::Queued, None, now, ctx),
+            Decision::Retry(due_at) => self.settle(entry, State::Queued, None, due_at, ctx),
+            Decision::Settle(state, reason) => self.settle(entry, state, reason, now, ctx),
+        }
+    }
+
+    /// Draws the consequence of a request of which nobody can tell what became of it.
+    pub(super) fn conclude_lost(&mut self, flight: Flight, ctx: &mut Context<Self>) {
+        error!(
+            notification:% = flight.entry.notification.id, customer:% = flight.entry.notification.customer;
+            "the delivery actor ended before it reported on a request"
+        );
+        let lost = Exchange {
+            answer: Answer::Panicked,
+            status: None,
+            detail: "the delivery actor ended before it reported".to_owned(),
+            duration: Duration::ZERO,
+        };
+        self.conclude(flight, self.around.store.now(), &lost, ctx);
+    }
+
+    /// Hands an outcome to the store; what is held for it is let go after the commit.
+    pub(super) fn settle(
+        &mut self,
+        entry: Box<Entry>,
+        state: State,
+        reason: Option<Reason>,
+        due_at: Timestamp,
+        ctx: &mut Context<Self>,
+    ) {
+        let Entry {
+            notification,
+            lease,
+            reservation,
+            progress,
+            attempts,
+            ..
+        } = *entry;
+        let customer = notification.customer.clone();
+        let settlement = Settlement {
+            customer: customer.clone(),
+            state,
+            due_at,
+            reason,
+            progress,
+            attempts,
+            settled_at: self.around.store.now(),
+        };
+        log_outcome(&notification, &settlement);
+        self.settling += 1;
+        let store = self.around.store.clone();
+        let settled = async move { store.settle(settlement, lease).await }.into_actor(self);
+        ctx.spawn(settled.map(move |settled, actor, ctx| {
+            drop(reservation);
+            actor.settling -= 1;
+            match settled {
+                Ok(()) if state == State::Queued => {
+                    actor.around.retries.do_send(ScheduleRetry { customer, due_at })
+                }
+                Ok(()) => {}
+                Err(error) => error!(error:err, customer:%; "an outcome could not be recorded"),
+            }
+            actor.proceed(ctx);
+        }));
+    }
+}
+
+fn record(entry: &Entry, started_at: Timestamp, exchange: &Exchange) -> Attempt {
+    Attempt {
+        number: entry.progress.attempts,
+        step: entry.step.as_str().to_owned(),
+        started_at,
+        duration: exchange.duration,
+        answer: exchange.answer.kind(),
+        status: exchange.status,
+        detail: exchange.detail.clone(),
+    }
+}
+
+fn log_outcome(notification: &crate::domain::Notification, settlement: &Settlement) {
+    let (id, customer, account) = (notification.id, &notification.customer, &notification.account);
+    let attempt = settlement.progress.attempts;
+    let last = settlement.attempts.last();
+    let detail = last.map_or("", |last| last.detail.as_str());
+    match (settlement.state, settlement.reason) {
+        (State::Queued, _) => {
+            let answer = last.map_or("none", |last| last.answer.as_str());
+            debug!(notification:% = id, customer:%, account:%, attempt, answer, error = detail, due:% = settlement.due_at; "tried again later");
+        }
+        (state, Some(reason)) => {
+            warn!(notification:% = id, customer:%, account:%, attempt, state:%, reason:%, error = detail; "not delivered");
+        }
+        (state, None) => debug!(notification:% = id, customer:%, account:%, attempt, state:%; "settled"),
+    }
+}

@@ -1,0 +1,1 @@
+//! How the supervisor copes with what goes wrong around it.

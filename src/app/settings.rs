@@ -1,0 +1,110 @@
+//! From what the operator says to what the parts are set to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use crate::actors::messages::{AccountSettings, Settings};
+use crate::config::{self, Config, UnknownCustomer};
+use crate::domain::{AccountName, Customer};
+use crate::http::{ApiKey, Intake, PayloadForm};
+use crate::policy::{Backoff, GateRules, Pace, Routing, Rules, UnknownCustomers};
+use crate::svix::{Account, Timeouts};
+
+/// The operator's own account.
+const ACCOUNT: &str = "default";
+
+/// Works out what the pipeline is set to.
+pub(super) fn pipeline(config: &Config) -> anyhow::Result<Settings> {
+    Ok(Settings {
+        accounts: vec![account(&config.svix)?],
+        rules: rules(config),
+        actors: config.delivery.actors,
+        batch: config.delivery.batch,
+        max_in_flight: config.delivery.max_in_flight,
+        timeouts: Timeouts {
+            connect: Duration::from_millis(config.svix.connect_timeout_ms),
+        },
+    })
+}
+
+/// Works out what requests are read by.
+pub(super) fn intake(config: &Config) -> anyhow::Result<Intake> {
+    let routing = &config.routing;
+    Ok(Intake {
+        customer_pointers: routing.customer_pointers.clone(),
+        routing: Routing {
+            default_application: config.svix.app_id.as_deref().map(Into::into),
+            default_customer: Customer::parse(&routing.default_customer)
+                .context("routing.default_customer")?,
+            unknown_customers: match routing.unknown_customer {
+                UnknownCustomer::DefaultApp => UnknownCustomers::ToDefault,
+                UnknownCustomer::AppPerCustomer => UnknownCustomers::EachItsOwn,
+                UnknownCustomer::Reject => UnknownCustomers::Refused,
+            },
+        },
+        account: AccountName::new(ACCOUNT),
+        key: config.idempotency.key.clone(),
+        payload: match config.svix.payload {
+            config::PayloadForm::Event => PayloadForm::Event,
+            config::PayloadForm::Data => PayloadForm::Data,
+        },
+        keys: config
+            .auth
+            .keys
+            .iter()
+            .map(api_key)
+            .collect::<anyhow::Result<_>>()?,
+    })
+}
+
+fn account(svix: &config::Svix) -> anyhow::Result<AccountSettings> {
+    let base_url = svix
+        .base_url()
+        .ok_or_else(|| anyhow!("svix.server_url is not set and no token tells it"))?;
+    let token = svix
+        .token
+        .clone()
+        .ok_or_else(|| anyhow!("svix.token is not set"))?;
+    let request_timeout = Duration::from_millis(svix.request_timeout_ms);
+    let account = Account::new(AccountName::new(ACCOUNT), base_url, token, request_timeout)?;
+    Ok(AccountSettings {
+        account: Arc::new(account),
+        pace: Pace::new(svix.requests_per_second, svix.burst),
+        gate: GateRules {
+            circuit_threshold: svix.circuit_threshold,
+            probe_interval: Duration::from_millis(svix.probe_interval_ms),
+            max_probe_interval: Duration::from_millis(svix.max_probe_interval_ms),
+            max_retry_after: Duration::from_millis(svix.max_retry_after_ms),
+        },
+    })
+}
+
+fn rules(config: &Config) -> Rules {
+    let (retry, svix) = (&config.retry, &config.svix);
+    Rules {
+        max_attempts: retry.max_attempts,
+        max_age: (retry.max_age_s > 0).then(|| Duration::from_secs(retry.max_age_s)),
+        backoff: Backoff {
+            initial: Duration::from_millis(retry.initial_backoff_ms),
+            multiplier: retry.multiplier,
+            max: Duration::from_millis(retry.max_backoff_ms),
+            jitter: retry.jitter,
+        },
+        max_retry_after: Duration::from_millis(svix.max_retry_after_ms),
+        verify: svix.verify_ambiguous,
+        settle: Duration::from_millis(svix.settle_ms),
+        max_resends: svix.max_resends,
+    }
+}
+
+fn api_key(key: &config::Key) -> anyhow::Result<ApiKey> {
+    let digest = key
+        .digest()
+        .ok_or_else(|| anyhow!("the hash of key {} is not well formed", key.name))?;
+    Ok(ApiKey {
+        digest,
+        scopes: key.scopes.clone(),
+    })
+}

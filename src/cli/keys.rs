@@ -1,0 +1,68 @@
+//! `keys new`: makes an API key, shown once, and the line of configuration that lets it in.
+
+use anyhow::{anyhow, ensure};
+use clap::{Subcommand, ValueEnum};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::print;
+
+#[derive(Subcommand)]
+pub(super) enum KeysCommand {
+    /// Make a key. It is shown once and kept nowhere; only its hash goes into the configuration.
+    New {
+        /// How logs and the configuration call it.
+        #[arg(long)]
+        name: String,
+        /// What it may do, separated by commas.
+        #[arg(long = "scope", value_enum, value_delimiter = ',', required = true)]
+        scopes: Vec<KeyScope>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum KeyScope {
+    /// Post events.
+    Ingest,
+    /// See notifications, counts and health.
+    Read,
+    /// Redrive and drop dead letters.
+    Operate,
+    /// Change everything.
+    Admin,
+}
+
+pub(super) fn run(command: KeysCommand) -> anyhow::Result<()> {
+    let KeysCommand::New { name, scopes } = command;
+    let plain = name
+        .chars()
+        .all(|character| character.is_ascii_alphanumeric() || "-_.".contains(character));
+    ensure!(plain && !name.is_empty(), "a key's name is made of letters, digits, '-', '_' and '.'");
+    let key = generate();
+    let digest: String = Sha256::digest(&key)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let scopes = scopes
+        .iter()
+        .map(|scope| scope_name(*scope))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let scopes = scopes.join(", ");
+    print(&format!(
+        "key (shown only now): {key}\n\nadd to the configuration:\n\n\
+         [[auth.keys]]\nname = \"{name}\"\nscopes = [{scopes}]\nhash = \"sha256:{digest}\""
+    ));
+    Ok(())
+}
+
+/// Makes a key of 244 random bits from the system's source.
+fn generate() -> String {
+    format!("shk_{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+fn scope_name(scope: KeyScope) -> anyhow::Result<String> {
+    let value = scope
+        .to_possible_value()
+        .ok_or_else(|| anyhow!("the scope has no name"))?;
+    Ok(format!("\"{}\"", value.get_name()))
+}

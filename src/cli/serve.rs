@@ -1,0 +1,80 @@
+//! `serve`: runs the service until a signal ends it.
+
+use std::path::PathBuf;
+
+use actix_rt::signal::unix::{SignalKind, signal};
+use anyhow::Context;
+use log::{info, warn};
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+
+use super::sources;
+use crate::app::{self, App, ConfigSource, Signal};
+use crate::config::{Config, LogFormat};
+use crate::sandbox::{DEFAULT_APPLICATION, DEFAULT_TOKEN, Sandbox, SandboxOptions};
+use crate::telemetry;
+
+pub(super) fn run(files: Vec<PathBuf>, sandbox: bool) -> anyhow::Result<()> {
+    sources::read_dotenv()?;
+    let sandbox = if sandbox {
+        Some(Sandbox::start(SandboxOptions::default()).context("cannot start the Svix stand-in")?)
+    } else {
+        None
+    };
+    let load = {
+        let (files, svix_url) = (files.clone(), sandbox.as_ref().map(Sandbox::url));
+        move || sources::load(&files).map(|config| forward_to(config, svix_url.as_deref()))
+    };
+    let config = load()?;
+    let format = match config.log.format {
+        LogFormat::Text => telemetry::LogFormat::Text,
+        LogFormat::Json => telemetry::LogFormat::Json,
+    };
+    telemetry::init(app::level(config.log.level), format)?;
+    actix_rt::System::new().block_on(async {
+        let signals = signals()?;
+        let app = App::build(config, ConfigSource { files, load: Box::new(load) }).await?;
+        let address = app.address();
+        info!(url:% = format!("http://{address}"); "listening; post events to /notifications");
+        if let Some(sandbox) = &sandbox {
+            let url = sandbox.url();
+            warn!(
+                svix:% = url, messages:% = format!("{url}/sandbox/messages"), faults:% = format!("{url}/sandbox/faults");
+                "this is a sandbox: events go to a stand-in inside this process, not to Svix, and to nobody's endpoints"
+            );
+        }
+        app.run_until_stopped(signals).await
+    })
+}
+
+/// Points the configuration at the stand-in, where there is one.
+fn forward_to(mut config: Config, sandbox: Option<&str>) -> Config {
+    if let Some(url) = sandbox {
+        config.svix.server_url = Some(url.to_owned());
+        config.svix.token = Some(SecretString::from(DEFAULT_TOKEN));
+        config.svix.app_id = Some(DEFAULT_APPLICATION.to_owned());
+    }
+    config
+}
+
+/// Passes on what the system tells the process.
+fn signals() -> anyhow::Result<mpsc::UnboundedReceiver<Signal>> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let meanings = [
+        (SignalKind::terminate(), Signal::Stop),
+        (SignalKind::interrupt(), Signal::Stop),
+        (SignalKind::hangup(), Signal::Reload),
+    ];
+    for (kind, meaning) in meanings {
+        let mut stream = signal(kind).context("cannot listen for signals")?;
+        let sender = sender.clone();
+        actix_rt::spawn(async move {
+            while stream.recv().await.is_some() {
+                if sender.send(meaning).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(receiver)
+}

@@ -1,0 +1,60 @@
+//! What the operator may say: every key, where it may be said, and what is right. Builds nothing.
+//!
+//! `config/default.toml` is compiled in and is the reference: it holds every key with its default,
+//! and the known keys are read from it. Files lie over it in order, the environment over them all.
+
+mod auth;
+mod error;
+mod known;
+mod load;
+mod restart;
+mod rules;
+mod sections;
+mod serve;
+mod server_url;
+mod svix;
+mod toml;
+mod validate;
+
+use serde::{Deserialize, Serialize};
+
+pub use auth::{Auth, Key, Scope};
+pub use error::{ConfigError, Origin, Problem};
+pub use sections::{
+    Delivery, Idempotency, Level, Log, LogFormat, Retry, Routing, Server, Store, UnknownCustomer,
+};
+pub use svix::{PayloadForm, Svix};
+
+/// Everything that can be configured; one field per section of `config/default.toml`.
+///
+/// Serialized, it shows every value but the token.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The HTTP front end.
+    pub server: Server,
+    /// Where notifications are kept.
+    pub store: Store,
+    /// The operator's own Svix account.
+    pub svix: Svix,
+    /// How much goes out at once.
+    pub delivery: Delivery,
+    /// When a failed attempt is made again.
+    pub retry: Retry,
+    /// Whose events are whose.
+    pub routing: Routing,
+    /// What makes two events the same one.
+    pub idempotency: Idempotency,
+    /// Who may call the service.
+    pub auth: Auth,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+impl Default for Config {
+    /// Reads the compiled-in `config/default.toml`.
+    #[expect(clippy::expect_used, reason = "the file is compiled in, and tests read it")]
+    fn default() -> Self {
+        known::read(known::defaults()).expect("config/default.toml holds every key")
+    }
+}

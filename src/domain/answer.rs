@@ -1,0 +1,180 @@
+//! What one request to Svix was for, what came of it, and how that is recorded.
+
+use std::time::Duration;
+
+use super::Timestamp;
+use super::state::named;
+
+/// One request to Svix that a notification may need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Create the message.
+    Send,
+    /// Look at the message that Svix holds under the event id.
+    FetchMessage,
+    /// Look for an attempt to deliver the message to an endpoint.
+    FetchAttempts,
+    /// List the application's endpoints, from `iterator` on.
+    ListEndpoints {
+        /// Where the page before ended.
+        iterator: Option<String>,
+        /// The endpoints found so far that should have been sent the message.
+        found: Vec<String>,
+    },
+    /// Ask for the message to be sent to the first of these endpoints.
+    Resend {
+        /// The endpoints that are left to ask for, the next one last.
+        endpoints: Vec<String>,
+    },
+}
+
+impl Step {
+    /// Returns the name used in logs and look-ups.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::FetchMessage => "fetch_message",
+            Self::FetchAttempts => "fetch_attempts",
+            Self::ListEndpoints { .. } => "list_endpoints",
+            Self::Resend { .. } => "resend",
+        }
+    }
+}
+
+/// Whether what Svix holds under an event id is the notification's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentMatch {
+    /// The same type and payload.
+    Same,
+    /// Another type or payload.
+    Different,
+    /// Svix no longer has the content.
+    Unknown,
+}
+
+/// What one request to Svix came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 2xx on a send.
+    Accepted {
+        /// Svix's id of the message.
+        message_id: Option<String>,
+        /// How long ago, by Svix's own clock, the message was created; a replayed answer is old.
+        age: Option<Duration>,
+    },
+    /// 409 on a send: the event id, or the application's, exists.
+    Conflict,
+    /// The message that Svix holds.
+    Message {
+        /// Svix's id of the message.
+        message_id: Option<String>,
+        /// Whether it is ours.
+        content: ContentMatch,
+    },
+    /// The attempts that Svix made for the message.
+    Attempts {
+        /// Whether there is at least one.
+        any: bool,
+    },
+    /// A page of the application's endpoints.
+    Endpoints {
+        /// The ids of those that the message should have gone to.
+        matching: Vec<String>,
+        /// Where the next page starts.
+        next: Option<String>,
+    },
+    /// A resend was taken.
+    Resent,
+    /// 429: the account is over its limit.
+    Limited {
+        /// How long Svix asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// 5xx, or no connection: nothing was taken.
+    Unavailable {
+        /// How long Svix asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// Bytes went out and no answer came: it may have been taken.
+    Ambiguous,
+    /// Svix refuses the request for what it holds.
+    Rejected,
+    /// 404: the application, message or endpoint is not known.
+    NotFound,
+    /// 401 or 403: the account's token is refused.
+    Refused,
+    /// The code that makes or reads the request panicked.
+    Panicked,
+}
+
+named! {
+    /// The name of an [`Answer`], as it is recorded.
+    AnswerKind {
+        /// See [`Answer::Accepted`].
+        Accepted = "accepted",
+        /// See [`Answer::Conflict`].
+        Conflict = "accepted_earlier",
+        /// See [`Answer::Message`].
+        Message = "message",
+        /// See [`Answer::Attempts`].
+        Attempts = "attempts",
+        /// See [`Answer::Endpoints`].
+        Endpoints = "endpoints",
+        /// See [`Answer::Resent`].
+        Resent = "resent",
+        /// See [`Answer::Limited`].
+        Limited = "limited",
+        /// See [`Answer::Unavailable`].
+        Unavailable = "unavailable",
+        /// See [`Answer::Ambiguous`].
+        Ambiguous = "ambiguous",
+        /// See [`Answer::Rejected`].
+        Rejected = "rejected",
+        /// See [`Answer::NotFound`].
+        NotFound = "not_found",
+        /// See [`Answer::Refused`].
+        Refused = "credentials",
+        /// See [`Answer::Panicked`].
+        Panicked = "panicked",
+    }
+}
+
+impl Answer {
+    /// Returns the name under which it is recorded.
+    pub const fn kind(&self) -> AnswerKind {
+        match self {
+            Self::Accepted { .. } => AnswerKind::Accepted,
+            Self::Conflict => AnswerKind::Conflict,
+            Self::Message { .. } => AnswerKind::Message,
+            Self::Attempts { .. } => AnswerKind::Attempts,
+            Self::Endpoints { .. } => AnswerKind::Endpoints,
+            Self::Resent => AnswerKind::Resent,
+            Self::Limited { .. } => AnswerKind::Limited,
+            Self::Unavailable { .. } => AnswerKind::Unavailable,
+            Self::Ambiguous => AnswerKind::Ambiguous,
+            Self::Rejected => AnswerKind::Rejected,
+            Self::NotFound => AnswerKind::NotFound,
+            Self::Refused => AnswerKind::Refused,
+            Self::Panicked => AnswerKind::Panicked,
+        }
+    }
+}
+
+/// The record of one request to Svix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its place among the notification's requests, from 1 on.
+    pub number: u32,
+    /// What it was for: the name of a [`Step`].
+    pub step: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
+    /// What it came to.
+    pub answer: AnswerKind,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// What Svix or the network said, at most 1 KiB.
+    pub detail: String,
+}

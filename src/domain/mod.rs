@@ -1,0 +1,17 @@
+//! The words of the service and the laws between them: no I/O, no clock, no actors.
+
+mod answer;
+mod customer;
+mod event_id;
+mod notification;
+mod progress;
+mod state;
+mod time;
+
+pub use answer::{Answer, AnswerKind, Attempt, ContentMatch, Step};
+pub use customer::{AccountName, Customer, CustomerError};
+pub use event_id::{EventId, SVIX_ID_MAX, fits_svix_id};
+pub use notification::{Notification, NotificationId, NotificationIdError};
+pub use progress::{Progress, Stage};
+pub use state::{Reason, State, UnknownName};
+pub use time::{Timestamp, TimestampError};

@@ -1,0 +1,93 @@
+//! A moment in UTC with millisecond precision, the only notion of time below the actors.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+/// Milliseconds since the Unix epoch, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// A text that is not an RFC 3339 moment.
+#[derive(Debug, thiserror::Error)]
+#[error("not an RFC 3339 time such as 2026-01-31T12:00:00Z")]
+pub struct TimestampError(#[source] jiff::Error);
+
+impl Timestamp {
+    /// Makes a moment from milliseconds since the Unix epoch.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Returns the milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Returns the moment `duration` later; stays at the end of time rather than wrap.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+
+    /// Returns the moment `duration` earlier; stays at the start of time rather than wrap.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+
+    /// Returns how long after `earlier` this moment is, or nothing where it is not after.
+    pub fn since(self, earlier: Self) -> Duration {
+        u64::try_from(self.0.saturating_sub(earlier.0)).map_or(Duration::ZERO, Duration::from_millis)
+    }
+
+    /// Reads an RFC 3339 moment; what is finer than a millisecond is cut off.
+    ///
+    /// # Errors
+    /// When the text is not of that form.
+    pub fn parse(text: &str) -> Result<Self, TimestampError> {
+        text.parse::<jiff::Timestamp>()
+            .map(|moment| Self(moment.as_millisecond()))
+            .map_err(TimestampError)
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(moment) => write!(f, "{moment:.3}"),
+            Err(_) => write!(f, "{}ms", self.0),
+        }
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_as_rfc_3339_and_read_back() {
+        let moment = Timestamp::from_millis(1_767_225_600_123);
+        assert_eq!(moment.to_string(), "2026-01-01T00:00:00.123Z");
+        assert_eq!(Timestamp::parse(&moment.to_string()).ok(), Some(moment));
+        assert!(Timestamp::parse("yesterday").is_err());
+    }
+
+    #[test]
+    fn arithmetic_stays_inside_the_range() {
+        let end = Timestamp::from_millis(i64::MAX);
+        assert_eq!(end.after(Duration::from_secs(1)), end);
+        assert_eq!(Timestamp::from_millis(0).since(end), Duration::ZERO);
+    }
+}

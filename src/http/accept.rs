@@ -1,0 +1,187 @@
+//! `POST /notifications`: reads an event, stores it, and says so only after the commit.
+
+use actix_web::http::header::LOCATION;
+use actix_web::web::{self, Bytes, Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use log::debug;
+use serde::Serialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::auth::{self, Scope};
+use super::body;
+use super::gateway::{Gateway, Intake, PayloadForm};
+use super::problem::{Code, Problem, shown};
+use crate::actors::messages::{Notify, Reservation};
+use crate::domain::{Customer, EventId, NotificationId, State, Timestamp};
+use crate::envelope::{
+    Envelope, EnvelopeCode, EnvelopeError, EnvelopeErrors, Limits, content_digest, same_content,
+};
+use crate::store::{Accepted, Existing, Leased, NewNotification};
+
+/// What the caller is told of an accepted event.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Receipt<'a> {
+    id: NotificationId,
+    event_id: &'a EventId,
+    customer: &'a Customer,
+    state: State,
+    duplicate: bool,
+}
+
+pub(super) async fn accept(
+    request: HttpRequest,
+    payload: Payload,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    auth::require(&request, &gateway, Scope::Ingest)?;
+    if gateway.is_stopping() {
+        return Err(Problem::new(Code::Stopping, "the service is stopping").retry_after(1));
+    }
+    let body = body::read(&request, payload, &gateway).await?;
+    let header_key = request
+        .headers()
+        .get("idempotency-key")
+        .and_then(|value| value.to_str().ok());
+    let new = read(&body.bytes, header_key, &gateway.intake(), gateway.store.now())?;
+    let customer = new.customer.clone();
+    let reservation = gateway.room.admit(&customer, new.event.len());
+    match gateway.store.accept(new, reservation.is_some()).await? {
+        Accepted::New { notification, lease } => {
+            let (id, event_id) = (notification.id, notification.event_id.clone());
+            debug!(notification:% = id, customer:%, event_id:%; "accepted");
+            let leased = lease.map(|lease| Leased { notification, lease });
+            announce(&gateway, customer.clone(), leased, reservation);
+            let receipt = Receipt {
+                id,
+                event_id: &event_id,
+                customer: &customer,
+                state: State::Queued,
+                duplicate: false,
+            };
+            Ok(respond(&receipt))
+        }
+        Accepted::Known(existing) => known(&gateway, existing, customer, body.bytes.clone()).await,
+    }
+}
+
+/// Makes a notification of an event.
+fn read(
+    body: &Bytes,
+    header_key: Option<&str>,
+    intake: &Intake,
+    now: Timestamp,
+) -> Result<NewNotification, Problem> {
+    let envelope = Envelope::read(body, Limits::default())?;
+    let event_key = envelope
+        .event_id(&intake.key, header_key)
+        .map_err(EnvelopeErrors::from)?;
+    let customer = find_customer(&envelope, intake)?;
+    let route = intake.routing.resolve(&customer).ok_or_else(|| {
+        let detail = format!(
+            "customer {} is not known here, and unknown customers are refused",
+            shown(customer.as_str())
+        );
+        Problem::new(Code::UnknownCustomer, detail)
+    })?;
+    Ok(NewNotification {
+        id: NotificationId::generate(),
+        customer,
+        account: intake.account.clone(),
+        application: route.application,
+        shared_application: route.shared,
+        create_application: route.create,
+        event_key,
+        event_type: envelope.event_type.to_string(),
+        occurred_at: envelope
+            .time
+            .as_deref()
+            .and_then(|time| Timestamp::parse(time).ok()),
+        payload: match intake.payload {
+            PayloadForm::Event => 0..body.len(),
+            PayloadForm::Data => envelope.payload.clone(),
+        },
+        event: body.clone(),
+        digest: Sha256::digest(body).into(),
+        accepted_at: now,
+    })
+}
+
+/// Finds the customer at the first pointer that leads to one.
+fn find_customer(envelope: &Envelope<'_>, intake: &Intake) -> Result<Customer, Problem> {
+    for pointer in &intake.customer_pointers {
+        if let Some(name) = envelope.find(pointer).map_err(EnvelopeErrors::from)? {
+            return Customer::parse(&name).map_err(|error| {
+                let detail = format!("names a customer, but {error}");
+                let code = EnvelopeCode::InvalidMember;
+                EnvelopeErrors::from(EnvelopeError {
+                    code,
+                    pointer: pointer.clone(),
+                    detail,
+                })
+                .into()
+            });
+        }
+    }
+    Ok(intake.routing.default_customer.clone())
+}
+
+/// Tells the supervisor. Where that fails, the lease goes back and the notification is found in the store.
+fn announce(gateway: &Gateway, customer: Customer, leased: Option<Leased>, reservation: Option<Reservation>) {
+    let notify = match (leased, reservation) {
+        (Some(leased), Some(reservation)) => Notify::Here {
+            leased: Box::new(leased),
+            reservation,
+        },
+        _ => Notify::InStore { customer },
+    };
+    if let Err(error) = gateway.notify.try_send(notify) {
+        debug!(error:err; "the supervisor is busy; the notification waits in the store");
+    }
+}
+
+/// Answers a post of an id that is known: the same content is the same notification.
+async fn known(
+    gateway: &Gateway,
+    existing: Existing,
+    customer: Customer,
+    body: Bytes,
+) -> Result<HttpResponse, Problem> {
+    let Existing {
+        id,
+        event_id,
+        state,
+        other_event,
+    } = existing;
+    if let Some(stored) = other_event {
+        // Rare, and for a large event slow: not on the thread that serves others.
+        let digests = web::block(move || {
+            (!same_content(&stored, &body)).then(|| (content_digest(&stored), content_digest(&body)))
+        });
+        let digests = digests
+            .await
+            .map_err(|_| Problem::new(Code::Stopping, "the service is stopping"))?;
+        if let Some((stored, posted)) = digests {
+            let detail = format!("the id is known with other content, as notification {id}");
+            return Err(Problem::new(Code::ContentConflict, detail)
+                .member("id", json!(id))
+                .member("storedDigest", json!(stored))
+                .member("postedDigest", json!(posted)));
+        }
+        gateway.store.note_duplicate(customer.clone());
+    }
+    Ok(respond(&Receipt {
+        id,
+        event_id: &event_id,
+        customer: &customer,
+        state,
+        duplicate: true,
+    }))
+}
+
+fn respond(receipt: &Receipt<'_>) -> HttpResponse {
+    HttpResponse::Accepted()
+        .insert_header((LOCATION, format!("/notifications/{}", receipt.id)))
+        .json(receipt)
+}

@@ -1,0 +1,107 @@
+//! What the routes share: the store, the pipeline's addresses, and what the operator has set.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::Recipient;
+use tokio::sync::watch;
+
+use super::auth::ApiKey;
+use crate::actors::messages::{GetHealth, GetStats, Notify, Room};
+use crate::domain::AccountName;
+use crate::envelope::KeyPart;
+use crate::policy::Routing;
+use crate::store::Store;
+
+/// What Svix is sent as the payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayloadForm {
+    /// The event as posted.
+    Event,
+    /// Its `data` alone.
+    Data,
+}
+
+/// What the operator has set for requests; may change while running.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    /// Where an event names its customer.
+    pub customer_pointers: Vec<String>,
+    /// Where notifications go.
+    pub routing: Routing,
+    /// The account they go out with.
+    pub account: AccountName,
+    /// What makes two posts the same event.
+    pub key: Vec<KeyPart>,
+    /// What Svix is sent.
+    pub payload: PayloadForm,
+    /// The keys that callers may show.
+    pub keys: Vec<ApiKey>,
+}
+
+/// What the routes share; one for all of the server's threads.
+pub struct Gateway {
+    /// Where notifications are kept.
+    pub store: Store,
+    /// Where they are announced.
+    pub notify: Recipient<Notify>,
+    /// Who answers for the numbers.
+    pub stats: Recipient<GetStats>,
+    /// Who answers for the pipeline's health.
+    pub health: Recipient<GetHealth>,
+    /// The room for notifications in memory.
+    pub room: Room,
+    /// What the operator has set.
+    pub intake: watch::Receiver<Arc<Intake>>,
+    /// The largest body, in bytes.
+    pub max_body_bytes: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// How long work that is due and allowed may stand still before the service is not ready.
+    pub stall_limit: Duration,
+    /// Bytes of bodies that may be held by requests together.
+    pub max_held_bytes: usize,
+    /// Bytes that are.
+    pub held_bytes: Arc<AtomicUsize>,
+    /// Whether the service is about to end.
+    pub stopping: Arc<AtomicBool>,
+}
+
+/// The bytes that one request holds; dropping it lets go of them.
+pub(super) struct HeldBytes {
+    all: Arc<AtomicUsize>,
+    here: usize,
+}
+
+impl Gateway {
+    pub(super) fn intake(&self) -> Arc<Intake> {
+        self.intake.borrow().clone()
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(super) fn hold_bytes(&self) -> HeldBytes {
+        HeldBytes {
+            all: self.held_bytes.clone(),
+            here: 0,
+        }
+    }
+}
+
+impl HeldBytes {
+    /// Takes so many more bytes; not where that would be too many for all requests together.
+    pub(super) fn grow(&mut self, bytes: usize, most: usize) -> bool {
+        let before = self.all.fetch_add(bytes, Ordering::Relaxed);
+        self.here += bytes;
+        before.saturating_add(bytes) <= most
+    }
+}
+
+impl Drop for HeldBytes {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.here, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,159 @@
+//! `/health`, `/health/live` and `/health/ready`.
+//!
+//! Ready means fit for traffic: it can store, and work that is due and allowed moves. Svix being
+//! down, limiting or refusing a token leaves it ready: accepting is what the service is for then.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+
+use super::auth::{self, Scope};
+use super::gateway::Gateway;
+use super::problem::Problem;
+use crate::actors::messages::{AccountStatus, GetHealth, PipelineHealth};
+use crate::domain::Timestamp;
+use crate::policy::GateState;
+use crate::store::Condition;
+
+/// How old the supervisor's last word may be.
+const SILENCE: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Ok,
+    Degraded,
+    Failing,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Check {
+    name: String,
+    status: Status,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    status: Status,
+    checks: Vec<Check>,
+}
+
+impl Report {
+    fn new(checks: Vec<Check>) -> Self {
+        let status = checks
+            .iter()
+            .map(|check| check.status)
+            .max()
+            .unwrap_or(Status::Ok);
+        Self { status, checks }
+    }
+
+    fn respond(&self) -> HttpResponse {
+        let failing = self.status == Status::Failing;
+        HttpResponse::build(if failing {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else {
+            StatusCode::OK
+        })
+        .json(self)
+    }
+}
+
+pub(super) async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(Report::new(Vec::new()))
+}
+
+pub(super) async fn ready(gateway: Data<Gateway>) -> HttpResponse {
+    let mut checks = essentials(&gateway, pipeline(&gateway).await.as_ref());
+    if gateway.is_stopping() {
+        checks.push(check("process", Status::Failing, "the service is stopping"));
+    }
+    Report::new(checks).respond()
+}
+
+pub(super) async fn health(request: HttpRequest, gateway: Data<Gateway>) -> Result<HttpResponse, Problem> {
+    auth::require(&request, &gateway, Scope::Read)?;
+    let pipeline = pipeline(&gateway).await;
+    let mut checks = essentials(&gateway, pipeline.as_ref());
+    if let Some(pipeline) = &pipeline {
+        let (alive, configured) = (pipeline.counts.workers_alive, pipeline.counts.workers_configured);
+        let status = if alive >= configured {
+            Status::Ok
+        } else {
+            Status::Degraded
+        };
+        checks.push(check("actors", status, format!("{alive} of {configured} delivery actors are alive")));
+        checks.extend(pipeline.counts.accounts.iter().map(account));
+    }
+    Ok(Report::new(checks).respond())
+}
+
+async fn pipeline(gateway: &Gateway) -> Option<PipelineHealth> {
+    gateway
+        .health
+        .send(GetHealth)
+        .timeout(Duration::from_secs(1))
+        .await
+        .ok()
+}
+
+/// What readiness depends on: the store, and progress.
+fn essentials(gateway: &Gateway, pipeline: Option<&PipelineHealth>) -> Vec<Check> {
+    let store = match gateway.store.condition() {
+        Condition::Working => check("store", Status::Ok, "the last write worked"),
+        Condition::Failing { since, trouble } => Check {
+            since: Some(since),
+            ..check("store", Status::Failing, trouble.to_string())
+        },
+    };
+    let progress = match pipeline {
+        Some(PipelineHealth { counts, age })
+            if *age <= SILENCE && counts.stalled_for < gateway.stall_limit =>
+        {
+            check("progress", Status::Ok, "what is due and allowed moves")
+        }
+        Some(PipelineHealth { counts, age }) => {
+            let still = counts.stalled_for.max(*age).as_secs();
+            check("progress", Status::Failing, format!("what is due and allowed has not moved for {still} s"))
+        }
+        None => check("progress", Status::Failing, "the stats actor does not answer"),
+    };
+    vec![store, progress]
+}
+
+fn account(account: &AccountStatus) -> Check {
+    let name = format!("account {}", account.name);
+    let last = account.last_failure.as_deref().unwrap_or("no answer");
+    let degraded = |detail: String, since| Check {
+        since,
+        ..check(name.clone(), Status::Degraded, detail)
+    };
+    match account.gate {
+        GateState::Open => check(name, Status::Ok, "svix takes its requests"),
+        GateState::Limited { until } => degraded(format!("svix limits it until {until}"), None),
+        GateState::Circuit { since, next_probe } => degraded(
+            format!("svix is unavailable ({last}); the next probe goes out at {next_probe}"),
+            Some(since),
+        ),
+        GateState::Refused { since, next_probe } => degraded(
+            format!("svix refuses its token ({last}); the next probe goes out at {next_probe}"),
+            Some(since),
+        ),
+    }
+}
+
+fn check(name: impl Into<String>, status: Status, detail: impl Into<String>) -> Check {
+    Check {
+        name: name.into(),
+        status,
+        detail: detail.into(),
+        since: None,
+    }
+}

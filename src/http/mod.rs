@@ -1,0 +1,60 @@
+//! The front end: the route table, and one file per resource.
+//!
+//! Only here are status codes known. Every error is a [`Problem`].
+
+mod accept;
+mod auth;
+mod body;
+mod find;
+mod gateway;
+mod health;
+mod list;
+mod problem;
+mod shapes;
+mod stats;
+
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+
+pub use auth::{ApiKey, Scope};
+pub use gateway::{Gateway, Intake, PayloadForm};
+pub use problem::{Code, Problem};
+
+/// Mounts every route; the server and the tests share it.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(resource(
+            "/notifications",
+            [
+                (Method::POST, web::post().to(accept::accept)),
+                (Method::GET, web::get().to(list::list)),
+            ],
+        ))
+        .service(resource("/notifications/{id}", [(Method::GET, web::get().to(find::find))]))
+        .service(resource("/stats", [(Method::GET, web::get().to(stats::stats))]))
+        .service(resource("/health", [(Method::GET, web::get().to(health::health))]))
+        .service(resource("/health/live", [(Method::GET, web::get().to(health::live))]))
+        .service(resource("/health/ready", [(Method::GET, web::get().to(health::ready))]))
+        .default_service(web::to(no_such_path));
+}
+
+/// Makes a resource that answers other methods with what it allows.
+fn resource<const N: usize>(path: &str, routes: [(Method, Route); N]) -> Resource {
+    let allowed: Vec<String> = routes.iter().map(|(method, _)| method.to_string()).collect();
+    let allowed = allowed.join(", ");
+    let resource = routes
+        .into_iter()
+        .fold(web::resource(path), |resource, (_, route)| resource.route(route));
+    resource.default_service(web::to(move |request: HttpRequest| {
+        let detail =
+            format!("{} is not allowed here; allowed: {allowed}", problem::shown(request.method().as_str()));
+        let problem = Problem::new(Code::MethodNotAllowed, detail).header(ALLOW, &allowed);
+        async move { Err::<HttpResponse, _>(problem) }
+    }))
+}
+
+async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    Err(Problem::new(Code::NoSuchPath, format!("there is nothing at {}", problem::shown(request.path()))))
+}

@@ -1,0 +1,248 @@
+//! Errors as callers see them: `application/problem+json` with a code from a closed set (RFC 9457).
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{HttpResponse, ResponseError};
+use log::error;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::envelope::{EnvelopeCode, EnvelopeErrors};
+use crate::store::StoreError;
+
+/// What a caller can be told went wrong. The names never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Something in the event is wrong; the event's own code says what.
+    Event(EnvelopeCode),
+    /// Several things in the event are wrong; `errors` lists them.
+    InvalidEvent,
+    /// A query parameter is wrong; `errors` lists them.
+    InvalidParameter,
+    /// The body is larger than it may be.
+    BodyTooLarge,
+    /// The body did not arrive in time.
+    BodyTimeout,
+    /// The body broke off.
+    BodyBroken,
+    /// The body is of a type that is not taken.
+    UnsupportedMediaType,
+    /// The id is known with other content.
+    ContentConflict,
+    /// The customer is not known, and unknown ones are refused.
+    UnknownCustomer,
+    /// No key was shown, or one that is not known.
+    Unauthorized,
+    /// The key may not do this.
+    Forbidden,
+    /// There is no such notification.
+    NotFound,
+    /// There is no such path.
+    NoSuchPath,
+    /// The path does not take this method.
+    MethodNotAllowed,
+    /// It cannot be stored now.
+    StorageUnavailable,
+    /// More is under way than the service has room for.
+    Overloaded,
+    /// The service is stopping.
+    Stopping,
+    /// A fault of the service.
+    Internal,
+}
+
+impl Code {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Event(code) => code.as_str(),
+            Self::InvalidEvent => "invalid_event",
+            Self::InvalidParameter => "invalid_parameter",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTimeout => "body_timeout",
+            Self::BodyBroken => "body_broken",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::ContentConflict => "content_conflict",
+            Self::UnknownCustomer => "unknown_customer",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::NoSuchPath => "no_such_path",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::StorageUnavailable => "storage_unavailable",
+            Self::Overloaded => "overloaded",
+            Self::Stopping => "stopping",
+            Self::Internal => "internal",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Event(EnvelopeCode::EmptyBody | EnvelopeCode::InvalidUtf8 | EnvelopeCode::InvalidJson)
+            | Self::InvalidParameter
+            | Self::BodyBroken => StatusCode::BAD_REQUEST,
+            Self::Event(_) | Self::InvalidEvent | Self::UnknownCustomer => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::ContentConflict => StatusCode::CONFLICT,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::NoSuchPath => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::StorageUnavailable | Self::Overloaded | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// One of several things that are wrong.
+#[derive(Debug, Serialize)]
+pub(super) struct Detail {
+    pub(super) code: &'static str,
+    pub(super) pointer: String,
+    pub(super) detail: String,
+}
+
+/// An error as a caller sees it.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    errors: Vec<Detail>,
+    members: Vec<(&'static str, Value)>,
+    headers: Vec<(HeaderName, String)>,
+}
+
+impl Problem {
+    /// Makes a problem. The detail says what is wrong and what would be right.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            members: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    pub(super) fn parameters(errors: Vec<Detail>) -> Self {
+        Self {
+            errors,
+            ..Self::new(Code::InvalidParameter, "the query has parameters that cannot be used")
+        }
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    pub(super) fn member(mut self, name: &'static str, value: Value) -> Self {
+        self.members.push((name, value));
+        self
+    }
+
+    /// A refusal for now: the caller is to come again after so many seconds.
+    pub(super) fn retry_after(self, seconds: u32) -> Self {
+        self.header(header::RETRY_AFTER, &seconds.to_string())
+    }
+}
+
+/// Cuts a caller's text to what an answer may repeat.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(64).flat_map(char::escape_default).collect()
+}
+
+impl From<EnvelopeErrors> for Problem {
+    fn from(errors: EnvelopeErrors) -> Self {
+        let errors: Vec<Detail> = errors
+            .into_iter()
+            .map(|error| Detail {
+                code: error.code.as_str(),
+                pointer: error.pointer,
+                detail: error.detail,
+            })
+            .zip(0..64)
+            .map(|(detail, _)| detail)
+            .collect();
+        let code = match errors.as_slice() {
+            [only] => EnvelopeCode::ALL
+                .iter()
+                .copied()
+                .find(|code| code.as_str() == only.code)
+                .map(Code::Event),
+            _ => None,
+        };
+        let words: Vec<String> = errors
+            .iter()
+            .map(|error| format!("{} {}", error.pointer, error.detail).trim().to_owned())
+            .collect();
+        Self {
+            errors,
+            ..Self::new(code.unwrap_or(Code::InvalidEvent), words.join("; "))
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Unavailable { trouble, .. } => {
+                Self::new(Code::StorageUnavailable, format!("nothing can be stored now: {trouble}"))
+                    .retry_after(1)
+            }
+            StoreError::Overloaded => {
+                Self::new(Code::Overloaded, "more is waiting to be stored than the service has room for")
+                    .retry_after(1)
+            }
+            StoreError::Closed => Self::new(Code::Stopping, "the service is stopping").retry_after(1),
+            _ => {
+                error!(error:err; "the store failed on a request");
+                Self::new(Code::Internal, "a fault of the service; its log says more")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status = self.code.status();
+        let code = self.code.as_str();
+        let mut body = json!({
+            "type": format!("urn:svix-hooks:problem:{code}"),
+            "title": status.canonical_reason().unwrap_or_default(),
+            "status": status.as_u16(),
+            "code": code,
+            "detail": self.detail,
+        });
+        if !self.errors.is_empty() {
+            body["errors"] = json!(self.errors);
+        }
+        for (name, value) in &self.members {
+            body[*name] = value.clone();
+        }
+        let mut response = HttpResponse::build(status);
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.as_str()));
+        }
+        if matches!(self.code, Code::BodyTooLarge | Code::BodyTimeout | Code::BodyBroken) {
+            // What is left of the body is not worth reading.
+            response.force_close();
+        }
+        response
+            .content_type("application/problem+json")
+            .body(body.to_string())
+    }
+}

@@ -1,0 +1,107 @@
+//! A notification and its requests as look-ups show them.
+
+use serde::Serialize;
+
+use crate::domain::{Attempt, Customer, EventId, NotificationId, Reason, Stage, State, Timestamp};
+use crate::store::Record;
+
+/// A notification.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NotificationOut {
+    id: NotificationId,
+    event_id: EventId,
+    customer: Customer,
+    account: String,
+    application: String,
+    event_type: String,
+    state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    /// What Svix said last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    occurred_at: Option<Timestamp>,
+    accepted_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    svix_message_id: Option<String>,
+    stage: &'static str,
+    ambiguous: bool,
+    attempts_made: u32,
+    attempts_spent: u32,
+    digest: String,
+}
+
+impl From<Record> for NotificationOut {
+    fn from(record: Record) -> Self {
+        Self {
+            id: record.id,
+            event_id: record.event_id,
+            customer: record.customer,
+            account: record.account.as_str().to_owned(),
+            application: record.application,
+            event_type: record.event_type,
+            state: record.state,
+            reason: record.reason,
+            detail: record.detail,
+            status: record.status,
+            occurred_at: record.occurred_at,
+            accepted_at: record.accepted_at,
+            due_at: (record.state == State::Queued).then_some(record.due_at),
+            settled_at: record.settled_at,
+            svix_message_id: record.progress.message_id,
+            stage: match record.progress.stage {
+                Stage::Send => "send",
+                Stage::Confirm => "confirm",
+                Stage::Prove { .. } => "prove",
+            },
+            ambiguous: record.progress.ambiguous,
+            attempts_made: record.progress.attempts,
+            attempts_spent: record.progress.spent,
+            digest: format!(
+                "sha256:{}",
+                record
+                    .digest
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect::<String>()
+            ),
+        }
+    }
+}
+
+/// One request to Svix.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AttemptOut {
+    number: u32,
+    step: String,
+    started_at: Timestamp,
+    duration_ms: u64,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
+}
+
+impl From<Attempt> for AttemptOut {
+    fn from(attempt: Attempt) -> Self {
+        Self {
+            number: attempt.number,
+            step: attempt.step,
+            started_at: attempt.started_at,
+            duration_ms: u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX),
+            outcome: attempt.answer.as_str(),
+            status: attempt.status,
+            detail: attempt.detail,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Whether an account may send: open, held back by a limit, behind an open circuit, or refused.
+
+use std::time::Duration;
+
+use crate::domain::{Answer, Timestamp};
+
+/// When an account's gate closes and how it is tried again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GateRules {
+    /// Failures in a row that open the circuit.
+    pub circuit_threshold: u32,
+    /// The first wait between probes, and after a 429 that names none.
+    pub probe_interval: Duration,
+    /// The longest wait between probes, and after 429s that name none.
+    pub max_probe_interval: Duration,
+    /// The longest wait that a `Retry-After` is followed for.
+    pub max_retry_after: Duration,
+}
+
+/// What an account's gate stands at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateState {
+    /// Everything may go out, at the account's rate.
+    Open,
+    /// Svix said 429: nothing goes out until then.
+    Limited {
+        /// When sending starts again.
+        until: Timestamp,
+    },
+    /// Svix is unavailable: only probes go out.
+    Circuit {
+        /// When it opened.
+        since: Timestamp,
+        /// When the next probe may go out.
+        next_probe: Timestamp,
+    },
+    /// Svix refuses the token: only probes go out.
+    Refused {
+        /// When it was first refused.
+        since: Timestamp,
+        /// When the next probe may go out.
+        next_probe: Timestamp,
+    },
+}
+
+/// How much may go out now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// As much as the pace allows.
+    All,
+    /// One request, to see whether Svix works again.
+    Probe,
+    /// Nothing before then; without a time, nothing before the probe's answer.
+    Wait(Option<Timestamp>),
+}
+
+/// One account's gate.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    rules: GateRules,
+    state: GateState,
+    failures: u32,
+    limits: u32,
+    probe_interval: Duration,
+    probe_under_way: bool,
+}
+
+impl Gate {
+    /// Makes an open gate.
+    pub fn new(rules: GateRules) -> Self {
+        Self {
+            rules,
+            state: GateState::Open,
+            failures: 0,
+            limits: 0,
+            probe_interval: rules.probe_interval,
+            probe_under_way: false,
+        }
+    }
+
+    /// Returns what the gate stands at.
+    pub fn state(&self) -> GateState {
+        self.state
+    }
+
+    /// Takes over new rules and keeps the state.
+    pub fn set_rules(&mut self, rules: GateRules) {
+        self.rules = rules;
+        self.probe_interval = self
+            .probe_interval
+            .clamp(rules.probe_interval, rules.max_probe_interval);
+    }
+
+    /// Opens the gate, for a reason of its own such as a new token.
+    pub fn reset(&mut self) {
+        *self = Self::new(self.rules);
+    }
+
+    /// Tells how much may go out now.
+    pub fn admit(&mut self, now: Timestamp) -> Admission {
+        match self.state {
+            GateState::Open => Admission::All,
+            GateState::Limited { until } if now >= until => {
+                self.state = GateState::Open;
+                Admission::All
+            }
+            GateState::Limited { until } => Admission::Wait(Some(until)),
+            GateState::Circuit { .. } | GateState::Refused { .. } if self.probe_under_way => {
+                Admission::Wait(None)
+            }
+            GateState::Circuit { next_probe, .. } | GateState::Refused { next_probe, .. } => {
+                if now >= next_probe {
+                    Admission::Probe
+                } else {
+                    Admission::Wait(Some(next_probe))
+                }
+            }
+        }
+    }
+
+    /// Notes that the probe which `admit` allowed has gone out.
+    pub fn probe_sent(&mut self) {
+        self.probe_under_way = true;
+    }
+
+    /// Takes note of an answer. Returns whether a failed attempt counts against its notification:
+    /// it does not while the circuit is open.
+    pub fn observe(&mut self, answer: &Answer, probe: bool, now: Timestamp) -> bool {
+        if probe {
+            self.probe_under_way = false;
+        }
+        match answer {
+            Answer::Limited { retry_after } => self.limited(*retry_after, now),
+            Answer::Refused => self.refused(probe, now),
+            Answer::Unavailable { retry_after } => self.failed(probe, *retry_after, now),
+            Answer::Ambiguous => self.failed(probe, None, now),
+            Answer::Panicked => {}
+            _ => self.worked(),
+        }
+        !matches!(self.state, GateState::Circuit { .. })
+    }
+
+    fn worked(&mut self) {
+        self.failures = 0;
+        if !matches!(self.state, GateState::Limited { .. }) {
+            self.reset();
+        }
+    }
+
+    fn limited(&mut self, retry_after: Option<Duration>, now: Timestamp) {
+        if !matches!(self.state, GateState::Limited { .. }) {
+            self.limits = self.limits.saturating_add(1);
+        }
+        let doublings = self.limits.saturating_sub(1).min(16);
+        let own = (self.rules.probe_interval * (1 << doublings)).min(self.rules.max_probe_interval);
+        let wait = retry_after
+            .unwrap_or(own)
+            .max(own)
+            .min(self.rules.max_retry_after.max(own));
+        let earlier = match self.state {
+            GateState::Limited { until } => until,
+            _ => now,
+        };
+        self.failures = 0;
+        self.state = GateState::Limited {
+            until: earlier.max(now.after(wait)),
+        };
+    }
+
+    fn failed(&mut self, probe: bool, retry_after: Option<Duration>, now: Timestamp) {
+        self.failures = self.failures.saturating_add(1);
+        let asked = retry_after.unwrap_or_default().min(self.rules.max_retry_after);
+        match self.state {
+            GateState::Circuit { since, .. } if probe => {
+                let interval = self.slower();
+                self.state = GateState::Circuit {
+                    since,
+                    next_probe: now.after(interval.max(asked)),
+                };
+            }
+            GateState::Refused { since, .. } if probe => {
+                let interval = self.slower();
+                self.state = GateState::Refused {
+                    since,
+                    next_probe: now.after(interval),
+                };
+            }
+            GateState::Open | GateState::Limited { .. } if self.failures >= self.rules.circuit_threshold => {
+                self.probe_interval = self.rules.probe_interval;
+                self.state = GateState::Circuit {
+                    since: now,
+                    next_probe: now.after(self.probe_interval.max(asked)),
+                };
+            }
+            _ => {}
+        }
+    }
+
+    fn refused(&mut self, probe: bool, now: Timestamp) {
+        match self.state {
+            GateState::Refused { since, .. } => {
+                if probe {
+                    let interval = self.slower();
+                    self.state = GateState::Refused {
+                        since,
+                        next_probe: now.after(interval),
+                    };
+                }
+            }
+            _ => {
+                self.probe_interval = self.rules.probe_interval;
+                self.probe_under_way = false;
+                self.state = GateState::Refused {
+                    since: now,
+                    next_probe: now.after(self.probe_interval),
+                };
+            }
+        }
+    }
+
+    /// Doubles the wait between probes, up to the longest.
+    fn slower(&mut self) -> Duration {
+        self.probe_interval = (self.probe_interval * 2).min(self.rules.max_probe_interval);
+        self.probe_interval
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,14 @@
+//! Pure decisions: when to try again, what an answer leads to, when an account may send.
+//! Time and chance come in as arguments.
+
+mod backoff;
+mod decision;
+mod gate;
+mod pace;
+mod routing;
+
+pub use backoff::Backoff;
+pub use decision::{Case, Decision, Rules, decide, first_step};
+pub use gate::{Admission, Gate, GateRules, GateState};
+pub use pace::Pace;
+pub use routing::{Route, Routing, UnknownCustomers};

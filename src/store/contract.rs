@@ -1,0 +1,1 @@
+//! What every database behind the store must do.

@@ -1,0 +1,201 @@
+//! The store as the rest of the service holds it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::condition::SharedCondition;
+use super::port::ReadSide;
+use super::query::{Filter, Page};
+use super::sqlite;
+use super::writer::{Command, Request, Writer, WriterOptions};
+use super::{Accepted, Condition, Lease, Leased, NewNotification, Record, Settlement, StoreError, Totals};
+use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// Where it is: `sqlite://path`.
+    pub url: String,
+    /// Rows that one transaction takes at most.
+    pub max_batch: usize,
+    /// Accepts that may wait for a transaction.
+    pub max_waiting: usize,
+    /// How long settled notifications are kept; zero keeps them for ever.
+    pub retention: Duration,
+}
+
+/// A durable store; copies share it.
+#[derive(Clone)]
+pub struct Store {
+    accepts: mpsc::Sender<Request>,
+    commands: mpsc::UnboundedSender<Command>,
+    reader: Arc<dyn ReadSide>,
+    condition: SharedCondition,
+}
+
+impl Store {
+    /// Opens the store that the URL names and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When the URL names no store, another process uses it, or it cannot be read and written.
+    pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
+        let opened_at = now();
+        let (write_side, read_side) = sqlite::open(&options.url, opened_at).await?;
+        let (accepts, accept_queue) = mpsc::channel(options.max_waiting);
+        let (commands, command_queue) = mpsc::unbounded_channel();
+        let condition = SharedCondition::working();
+        let writer_options = WriterOptions {
+            max_batch: options.max_batch,
+            retention: options.retention,
+        };
+        Writer::new(write_side, writer_options, condition.clone()).spawn(accept_queue, command_queue)?;
+        Ok(Self {
+            accepts,
+            commands,
+            reader: Arc::new(read_side),
+            condition,
+        })
+    }
+
+    /// Returns the present time by the store's clock, which all due times are measured with.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        now()
+    }
+
+    /// Tells whether the store can be written to.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        self.condition.get()
+    }
+
+    /// Stores a notification; answers after the commit. With `lease` the caller asks to be the one
+    /// that delivers it.
+    ///
+    /// # Errors
+    /// When it could not be stored: nothing of it is kept then.
+    pub async fn accept(&self, new: NewNotification, lease: bool) -> Result<Accepted, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.accepts
+            .try_send(Request { new, lease, reply })
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+            })?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Counts a post of a notification that was known already.
+    pub fn note_duplicate(&self, customer: Customer) {
+        // A count that a closing store misses is of no use to anybody.
+        let _ = self.commands.send(Command::Duplicate(customer));
+    }
+
+    /// Records what came of a leased notification; answers after the commit. Where the store is in
+    /// trouble, that is as soon as it works again.
+    ///
+    /// # Errors
+    /// When the store is closed before that.
+    pub async fn settle(&self, settlement: Settlement, lease: Lease) -> Result<(), StoreError> {
+        let Some(row) = lease.into_row() else {
+            return Ok(());
+        };
+        self.ask(|reply| Command::Settle {
+            row,
+            settlement: Box::new(settlement),
+            reply,
+        })
+        .await
+    }
+
+    /// Leases up to `limit` notifications of a customer that are due, the oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn claim(&self, customer: Customer, limit: usize) -> Result<Vec<Leased>, StoreError> {
+        self.ask(|reply| Command::Claim {
+            customer,
+            limit,
+            reply,
+        })
+        .await?
+    }
+
+    /// Names up to `limit` customers after `after` that have something queued, in order, and whether
+    /// any of that is due. A hint: what is due may be leased already.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn waiting_customers(
+        &self,
+        after: Option<Customer>,
+        limit: u32,
+    ) -> Result<Vec<(Customer, bool)>, StoreError> {
+        self.reader.waiting_customers(after, now(), limit).await
+    }
+
+    /// Finds one notification.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn find(&self, id: NotificationId) -> Result<Option<Record>, StoreError> {
+        self.reader.find(id).await
+    }
+
+    /// Finds the event of a notification, byte for byte as posted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn event(&self, row: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.reader.event(row).await
+    }
+
+    /// Finds the recorded requests to Svix for a notification.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn attempts(&self, row: i64) -> Result<Vec<Attempt>, StoreError> {
+        self.reader.attempts(row).await
+    }
+
+    /// Finds a page of notifications, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn list(&self, filter: Filter) -> Result<Page, StoreError> {
+        self.reader.list(filter).await
+    }
+
+    /// Adds up the ledger of all customers.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn totals(&self) -> Result<Totals, StoreError> {
+        self.reader.totals().await
+    }
+
+    /// Writes what waits, and closes. With `clean`, the next to open it knows that nothing was sent
+    /// without being recorded.
+    ///
+    /// # Errors
+    /// When what waits could not be written.
+    pub async fn close(&self, clean: bool) -> Result<(), StoreError> {
+        self.ask(|reply| Command::Close { clean, reply }).await?
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send(command(reply))
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)
+    }
+}
+
+/// Reads the clock. A clock before 1970 counts as 1970.
+pub(super) fn now() -> Timestamp {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(0).after(elapsed)
+}

@@ -1,0 +1,29 @@
+//! Keeps notifications durably: the port that the rest of the service sees, and what stands behind it.
+//!
+//! ```text
+//!  accept, settle, claim ──▶ writer (gathers what waits) ──▶ one transaction, one fsync ──▶ SQLite
+//!  find, list, totals ─────▶ reader (connections beside the writer) ──────────────────────▶ SQLite
+//! ```
+//! Whoever takes a notification to deliver it holds its [`Lease`]; dropping that gives it back.
+
+mod condition;
+mod error;
+mod handle;
+mod lease;
+mod ledger;
+mod port;
+mod query;
+mod shapes;
+mod sqlite;
+mod writer;
+
+#[cfg(test)]
+mod contract;
+
+pub use condition::Condition;
+pub use error::{StoreError, Trouble};
+pub use handle::{Store, StoreOptions};
+pub use lease::{Lease, Leased};
+pub use ledger::Totals;
+pub use query::{Cursor, CursorError, Filter, Page};
+pub use shapes::{Accepted, Existing, NewNotification, Record, Settlement};

@@ -1,0 +1,157 @@
+//! What goes into the store and what comes out of it.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Lease;
+use crate::domain::{
+    AccountName, Attempt, Customer, EventId, Notification, NotificationId, Progress, Reason, State, Timestamp,
+};
+
+/// A notification that asks to be accepted.
+#[derive(Debug, Clone)]
+pub struct NewNotification {
+    /// The id it gets if it is new.
+    pub id: NotificationId,
+    /// Whose webhooks it feeds.
+    pub customer: Customer,
+    /// The Svix credential it goes out with.
+    pub account: AccountName,
+    /// The Svix application that receives it.
+    pub application: Arc<str>,
+    /// Whether other customers' notifications go to the same application.
+    pub shared_application: bool,
+    /// Whether Svix may be told to create the application.
+    pub create_application: bool,
+    /// What makes two posts the same event.
+    pub event_key: EventId,
+    /// The Svix event type.
+    pub event_type: String,
+    /// When the event happened, as it says itself.
+    pub occurred_at: Option<Timestamp>,
+    /// The event, byte for byte as posted.
+    pub event: Bytes,
+    /// Which bytes of the event are the payload.
+    pub payload: Range<usize>,
+    /// SHA-256 of the event's bytes.
+    pub digest: [u8; 32],
+    /// The present time.
+    pub accepted_at: Timestamp,
+}
+
+impl NewNotification {
+    /// Makes the notification that is to be delivered under `event_id`.
+    pub(super) fn into_notification(self, event_id: EventId) -> Notification {
+        Notification {
+            id: self.id,
+            customer: self.customer,
+            account: self.account,
+            application: self.application,
+            create_application: self.create_application,
+            event_id,
+            event_type: self.event_type,
+            event: self.event,
+            payload: self.payload,
+            accepted_at: self.accepted_at,
+            suspect_until: None,
+            progress: Progress::default(),
+        }
+    }
+}
+
+/// What came of an accept.
+#[derive(Debug)]
+pub enum Accepted {
+    /// It is stored. With a lease, the caller is the one to deliver it.
+    New {
+        /// The notification as stored.
+        notification: Notification,
+        /// The right to deliver it, where that was asked for.
+        lease: Option<Lease>,
+    },
+    /// The customer has a notification with this key already.
+    Known(Existing),
+}
+
+/// A stored notification that a post ran into.
+#[derive(Debug, Clone)]
+pub struct Existing {
+    /// Its id.
+    pub id: NotificationId,
+    /// Its id at Svix.
+    pub event_id: EventId,
+    /// Where it stands.
+    pub state: State,
+    /// Its event, where that is not the same byte for byte.
+    pub other_event: Option<Vec<u8>>,
+}
+
+/// What came of a notification: it ends, or it is put back for later.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Whose it is.
+    pub customer: Customer,
+    /// Where it stands from now on; `queued` for a retry.
+    pub state: State,
+    /// When it is due again, for a retry.
+    pub due_at: Timestamp,
+    /// Why it ended, where it was not delivered.
+    pub reason: Option<Reason>,
+    /// How far it has come.
+    pub progress: Progress,
+    /// The requests made since the last settlement; the last one stands for the outcome.
+    pub attempts: Vec<Attempt>,
+    /// The present time.
+    pub settled_at: Timestamp,
+}
+
+impl Settlement {
+    /// Tells whether a single request was enough, which needs no row of its own.
+    pub(super) fn is_first_try_success(&self) -> bool {
+        self.state == State::Delivered && self.progress.attempts <= 1
+    }
+}
+
+/// A notification as look-ups show it.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The store's own number of it; grows with time.
+    pub row: i64,
+    /// Its id.
+    pub id: NotificationId,
+    /// Its id at Svix.
+    pub event_id: EventId,
+    /// Whose webhooks it feeds.
+    pub customer: Customer,
+    /// The Svix credential it goes out with.
+    pub account: AccountName,
+    /// The Svix application that receives it.
+    pub application: String,
+    /// The Svix event type.
+    pub event_type: String,
+    /// Where it stands.
+    pub state: State,
+    /// Why, where that needs saying.
+    pub reason: Option<Reason>,
+    /// What Svix said last, at most 1 KiB.
+    pub detail: Option<String>,
+    /// With which HTTP status.
+    pub status: Option<u16>,
+    /// When the event happened, as it says itself.
+    pub occurred_at: Option<Timestamp>,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// When it is due, while queued.
+    pub due_at: Timestamp,
+    /// When its way ended.
+    pub settled_at: Option<Timestamp>,
+    /// How far it has come.
+    pub progress: Progress,
+    /// Start and length of the last request.
+    pub last_sent: Option<(Timestamp, Duration)>,
+    /// SHA-256 of the event's bytes.
+    pub digest: Vec<u8>,
+}

@@ -1,0 +1,66 @@
+//! Finds what is due for one customer.
+
+use std::collections::HashSet;
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
+
+use super::rows;
+use crate::domain::{Customer, Timestamp};
+use crate::store::StoreError;
+use crate::store::port::Claimed;
+
+/// The columns that a delivery needs.
+const COLUMNS: &str = "SELECT n.seq, n.id, n.customer, n.account, n.application, n.create_application, \
+    n.event_id, n.event_type, n.payload_start, n.payload_end, n.accepted_at, n.stage, n.stage_since, n.resends, \
+    n.attempts, n.spent, n.ambiguous, n.message_id, e.body \
+    FROM notifications AS n LEFT JOIN events AS e ON e.seq = n.seq \
+    WHERE n.seq IN (SELECT value FROM json_each(?)) AND n.state = 'queued' ORDER BY n.due_at, n.seq";
+
+/// Finds up to `limit` rows of a customer that are due and not leased, the oldest first.
+///
+/// Leased rows are few and passed over in the index, so that leasing needs no write.
+pub(super) async fn run(
+    connection: &mut SqliteConnection,
+    customer: &Customer,
+    now: Timestamp,
+    limit: usize,
+    leased: &HashSet<i64>,
+    suspect_until: Option<Timestamp>,
+) -> Result<Vec<Claimed>, StoreError> {
+    let due: Vec<i64> = sqlx::query_scalar(
+        "SELECT seq FROM notifications INDEXED BY notifications_due \
+         WHERE state = 'queued' AND customer = ? AND due_at <= ? ORDER BY due_at, seq LIMIT ?",
+    )
+    .bind(customer.as_str().to_owned())
+    .bind(now.as_millis())
+    .bind(rows::index(limit.saturating_add(leased.len())))
+    .fetch_all(&mut *connection)
+    .await?;
+    let free: Vec<i64> = due
+        .into_iter()
+        .filter(|row| !leased.contains(row))
+        .take(limit)
+        .collect();
+    if free.is_empty() {
+        return Ok(Vec::new());
+    }
+    let free = serde_json::to_string(&free).unwrap_or_default();
+    let found = sqlx::query(COLUMNS).bind(free).fetch_all(connection).await?;
+    found
+        .iter()
+        .map(|row| {
+            let seq: i64 = row.try_get("seq")?;
+            Ok(match rows::notification(row, suspect_until) {
+                Ok(notification) => Claimed::Readable {
+                    row: seq,
+                    notification: Box::new(notification),
+                },
+                Err(why) => Claimed::Unreadable {
+                    row: seq,
+                    why: why.to_string(),
+                },
+            })
+        })
+        .collect()
+}

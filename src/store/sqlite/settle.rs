@@ -1,0 +1,130 @@
+//! Records what came of notifications.
+
+use sqlx::Sqlite;
+use sqlx::sqlite::SqliteConnection;
+
+use super::chunks::{Chunked, LARGEST};
+use super::rows;
+use crate::domain::{Attempt, Stage, Timestamp};
+use crate::store::lease::LeasedRow;
+use crate::store::ledger::Changes;
+use crate::store::{Settlement, StoreError};
+
+/// The most requests that are recorded for one notification; the count goes on beyond it.
+const ATTEMPTS_KEPT: u32 = 100;
+
+/// The statements of this file.
+pub(super) struct SettleStatements {
+    notifications: Chunked,
+    attempts: Chunked,
+}
+
+impl Default for SettleStatements {
+    fn default() -> Self {
+        Self {
+            notifications: Chunked::new(
+                "WITH settled (seq, state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, \
+                 message_id, reason, detail, status, settled_at, sent_at, sent_ms) AS (VALUES",
+                16,
+                ") UPDATE notifications SET state = s.state, due_at = s.due_at, stage = s.stage, \
+                 stage_since = s.stage_since, resends = s.resends, attempts = s.attempts, spent = s.spent, \
+                 ambiguous = s.ambiguous, message_id = s.message_id, reason = s.reason, detail = s.detail, \
+                 status = s.status, settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms \
+                 FROM settled AS s WHERE notifications.seq = s.seq AND notifications.state = 'queued'",
+            ),
+            attempts: Chunked::new(
+                "INSERT OR IGNORE INTO attempts \
+                 (seq, number, step, started_at, duration_ms, answer, status, detail) VALUES",
+                8,
+                "",
+            ),
+        }
+    }
+}
+
+type Query<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
+
+impl SettleStatements {
+    /// Records outcomes. Returns whether all rows were there and queued; where not, and unless this
+    /// goes row by row, nothing of it may stand.
+    pub(super) async fn run(
+        &self,
+        connection: &mut SqliteConnection,
+        settlements: &[(LeasedRow, Settlement)],
+        row_by_row: bool,
+        changes: &mut Changes,
+    ) -> Result<bool, StoreError> {
+        let largest = if row_by_row { 1 } else { LARGEST };
+        for (statement, chunk) in self.notifications.cut(settlements, largest) {
+            let query = chunk.iter().fold(sqlx::query(statement), bind_settlement);
+            let settled = query.execute(&mut *connection).await?.rows_affected();
+            if settled == chunk.len() as u64 {
+                chunk
+                    .iter()
+                    .for_each(|(_, settlement)| changes.settled(settlement));
+            } else if !row_by_row {
+                return Ok(false);
+            }
+        }
+        let attempts: Vec<(i64, &Attempt)> = settlements
+            .iter()
+            .filter(|(_, settlement)| !settlement.is_first_try_success())
+            .flat_map(|(leased, settlement)| settlement.attempts.iter().map(|attempt| (leased.row, attempt)))
+            .filter(|(_, attempt)| attempt.number <= ATTEMPTS_KEPT)
+            .collect();
+        for (statement, chunk) in self.attempts.cut(&attempts, largest) {
+            chunk
+                .iter()
+                .fold(sqlx::query(statement), bind_attempt)
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(true)
+    }
+}
+
+fn bind_settlement<'q>(query: Query<'q>, (leased, settlement): &(LeasedRow, Settlement)) -> Query<'q> {
+    let progress = &settlement.progress;
+    let (since, resends) = match progress.stage {
+        Stage::Prove { since, resends } => (since, resends),
+        _ => (Timestamp::default(), 0),
+    };
+    let last = settlement.attempts.last();
+    query
+        .bind(leased.row)
+        .bind(settlement.state.as_str())
+        .bind(settlement.due_at.as_millis())
+        .bind(rows::stage_name(&progress.stage))
+        .bind(since.as_millis())
+        .bind(resends)
+        .bind(progress.attempts)
+        .bind(progress.spent)
+        .bind(progress.ambiguous)
+        .bind(progress.message_id.clone())
+        .bind(settlement.reason.map(crate::domain::Reason::as_str))
+        .bind(
+            last.map(|attempt| attempt.detail.clone())
+                .filter(|detail| !detail.is_empty()),
+        )
+        .bind(last.and_then(|attempt| attempt.status))
+        .bind(
+            settlement
+                .state
+                .is_final()
+                .then(|| settlement.settled_at.as_millis()),
+        )
+        .bind(last.map(|attempt| attempt.started_at.as_millis()))
+        .bind(last.map(|attempt| rows::millis(attempt.duration)))
+}
+
+fn bind_attempt<'q>(query: Query<'q>, (row, attempt): &(i64, &Attempt)) -> Query<'q> {
+    query
+        .bind(*row)
+        .bind(attempt.number)
+        .bind(attempt.step.clone())
+        .bind(attempt.started_at.as_millis())
+        .bind(rows::millis(attempt.duration))
+        .bind(attempt.answer.as_str())
+        .bind(attempt.status)
+        .bind(attempt.detail.clone())
+}

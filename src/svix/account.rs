@@ -1,0 +1,93 @@
+//! A Svix credential, ready for use.
+
+use std::fmt;
+use std::time::Duration;
+
+use awc::http::header::{HeaderValue, InvalidHeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::AccountName;
+
+/// A Svix credential: where requests go and what they carry.
+#[derive(Clone)]
+pub struct Account {
+    /// Its name in logs and look-ups.
+    pub name: AccountName,
+    /// How long one request may take, from the connection to the answer.
+    pub request_timeout: Duration,
+    base_url: String,
+    token: SecretString,
+    authorization: HeaderValue,
+}
+
+/// Why a token cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// It has characters that no HTTP header may have.
+    #[error("the token of account {name} has characters that no HTTP header may have")]
+    Token {
+        /// Whose token it is.
+        name: AccountName,
+        /// What is wrong with it, without the token.
+        #[source]
+        source: InvalidHeaderValue,
+    },
+}
+
+impl Account {
+    /// Makes an account whose requests go below `base_url`, which has no slash at its end.
+    ///
+    /// # Errors
+    /// When the token has characters that no HTTP header may have.
+    pub fn new(
+        name: AccountName,
+        base_url: String,
+        token: SecretString,
+        request_timeout: Duration,
+    ) -> Result<Self, AccountError> {
+        let authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
+        let mut authorization = authorization.map_err(|source| AccountError::Token {
+            name: name.clone(),
+            source,
+        })?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            name,
+            request_timeout,
+            base_url,
+            token,
+            authorization,
+        })
+    }
+
+    /// Returns where requests go, without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Tells whether requests by this account are the same requests as by `other`, so that Svix
+    /// knows what the other sent.
+    #[must_use]
+    pub fn speaks_as(&self, other: &Self) -> bool {
+        self.base_url == other.base_url && self.token.expose_secret() == other.token.expose_secret()
+    }
+
+    pub(super) fn authorization(&self) -> &HeaderValue {
+        &self.authorization
+    }
+
+    /// Takes the token out of a text that came from outside.
+    pub(super) fn redact(&self, text: &str) -> String {
+        text.replace(self.token.expose_secret(), "[token]")
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("name", &self.name)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}

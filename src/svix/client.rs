@@ -1,0 +1,188 @@
+//! Carries requests to Svix and reads what comes back, within bounds of time and size.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use awc::ClientResponse;
+use awc::error::PayloadError;
+use awc::http::header;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+
+use super::classify::{self, Reply};
+use super::{Account, excerpt, request};
+use crate::domain::{Answer, Notification, Step};
+
+/// What is read at most of an answer to a send, in bytes.
+const SHORT_ANSWER: usize = 64 * 1024;
+
+/// What is read at most of a message or a list, in bytes.
+const LONG_ANSWER: usize = 8 * 1024 * 1024;
+
+/// How this client names itself.
+const USER_AGENT: &str = concat!("svix-hooks/", env!("CARGO_PKG_VERSION"));
+
+/// What a client waits for before its first request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection, and again for its TLS handshake.
+    pub connect: Duration,
+}
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// TLS could not be set up.
+    #[error("TLS could not be set up")]
+    Tls(#[from] rustls::Error),
+}
+
+/// One request to Svix and what came of it.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// What it came to.
+    pub answer: Answer,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// What Svix or the network said, at most 1 KiB.
+    pub detail: String,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// An HTTP client with connections of its own; lives on one thread, inside its runtime.
+pub struct Client {
+    http: awc::Client,
+}
+
+impl Client {
+    /// Makes a client that keeps up to `connections` open. Must be called inside a runtime.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(timeouts: Timeouts, connections: usize) -> Result<Self, ClientError> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = awc::Connector::new()
+            .timeout(timeouts.connect)
+            .handshake_timeout(timeouts.connect)
+            .rustls_0_23(Arc::new(tls))
+            .max_http_version(awc::http::Version::HTTP_11)
+            .limit(connections)
+            // Shorter than load balancers keep idle connections, so that they are not closed in use.
+            .conn_keep_alive(Duration::from_secs(30));
+        let http = awc::Client::builder()
+            .connector(connector)
+            .disable_redirects()
+            .disable_timeout()
+            .no_default_headers()
+            .add_default_header((header::USER_AGENT, USER_AGENT))
+            .add_default_header((header::ACCEPT, "application/json"))
+            .finish();
+        Ok(Self { http })
+    }
+
+    /// Carries out one step for a notification.
+    pub async fn perform(&self, account: &Account, notification: &Notification, step: &Step) -> Exchange {
+        let started = Instant::now();
+        let exchange = self.exchange(account, notification, step);
+        let mut exchange = match actix_rt::time::timeout(account.request_timeout, exchange).await {
+            Ok(exchange) => exchange,
+            Err(_) => Exchange {
+                answer: Answer::Ambiguous,
+                status: None,
+                detail: format!("no answer within {} ms", account.request_timeout.as_millis()),
+                duration: Duration::ZERO,
+            },
+        };
+        exchange.duration = started.elapsed();
+        exchange
+    }
+
+    async fn exchange(&self, account: &Account, notification: &Notification, step: &Step) -> Exchange {
+        let outgoing = request::build(account, notification, step);
+        let mut request = self
+            .http
+            .request(outgoing.method, outgoing.url)
+            .insert_header((header::AUTHORIZATION, account.authorization().clone()));
+        if let Some(key) = outgoing.idempotency_key {
+            request = request.insert_header(("idempotency-key", key));
+        }
+        let sent = match outgoing.body {
+            Some(body) => {
+                request
+                    .insert_header((header::CONTENT_TYPE, "application/json"))
+                    .send_body(body)
+                    .await
+            }
+            None => request.send().await,
+        };
+        match sent {
+            Ok(mut response) => {
+                let most = if *step == Step::Send {
+                    SHORT_ANSWER
+                } else {
+                    LONG_ANSWER
+                };
+                let body = read(&mut response, most).await;
+                answered(account, notification, step, &response, &body)
+            }
+            Err(error) => Exchange {
+                answer: classify::failure(&error),
+                status: None,
+                detail: excerpt::bounded(&account.redact(&error.to_string())),
+                duration: Duration::ZERO,
+            },
+        }
+    }
+}
+
+fn answered<S>(
+    account: &Account,
+    notification: &Notification,
+    step: &Step,
+    response: &ClientResponse<S>,
+    body: &[u8],
+) -> Exchange {
+    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let status = response.status().as_u16();
+    let reply = Reply {
+        status,
+        retry_after: text(header::RETRY_AFTER),
+        date: text(header::DATE),
+        body,
+    };
+    let answer = classify::reply(step, notification, &reply);
+    let detail = if response.status().is_success() {
+        String::new()
+    } else {
+        excerpt::excerpt(body, account)
+    };
+    Exchange {
+        answer,
+        status: Some(status),
+        detail,
+        duration: Duration::ZERO,
+    }
+}
+
+/// Reads a body up to `most` bytes. What breaks off is judged by what came of it.
+async fn read<S>(response: &mut ClientResponse<S>, most: usize) -> Bytes
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let mut body = BytesMut::new();
+    while let Some(Ok(chunk)) = response.next().await {
+        let room = most - body.len();
+        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        if body.len() >= most {
+            break;
+        }
+    }
+    body.freeze()
+}

@@ -1,0 +1,12 @@
+//! Speaks with Svix: one place builds the requests, one place judges the answers.
+
+mod account;
+mod classify;
+mod client;
+mod excerpt;
+mod request;
+mod retry_after;
+mod wire;
+
+pub use account::{Account, AccountError};
+pub use client::{Client, ClientError, Exchange, Timeouts};

@@ -1,0 +1,149 @@
+//! The shapes of Svix's answers, as far as they matter here.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// A message.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MessageOut<'a> {
+    #[serde(default)]
+    pub(super) id: Option<String>,
+    #[serde(default)]
+    pub(super) event_type: Option<String>,
+    #[serde(default)]
+    pub(super) timestamp: Option<String>,
+    #[serde(default, borrow)]
+    pub(super) payload: Option<&'a RawValue>,
+}
+
+/// A payload that Svix has dropped, as it shows that.
+#[derive(Deserialize)]
+pub(super) struct ExpiredPayload {
+    pub(super) expired: bool,
+}
+
+/// A page of any list.
+#[derive(Deserialize)]
+pub(super) struct ListOf<T> {
+    pub(super) data: Vec<T>,
+    #[serde(default = "is_done")]
+    pub(super) done: bool,
+    #[serde(default)]
+    pub(super) iterator: Option<String>,
+}
+
+fn is_done() -> bool {
+    true
+}
+
+/// An attempt of which only the existence matters.
+#[derive(Deserialize)]
+pub(super) struct AttemptOut {}
+
+/// An endpoint with what decides whether a message goes to it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EndpointOut {
+    pub(super) id: String,
+    #[serde(default)]
+    disabled: bool,
+    #[serde(default, alias = "eventTypes")]
+    filter_types: Option<Vec<String>>,
+    #[serde(default)]
+    channels: Option<Vec<String>>,
+}
+
+impl EndpointOut {
+    /// Tells whether a message of this type and without channels goes to the endpoint.
+    pub(super) fn wants(&self, event_type: &str) -> bool {
+        let by_type = self
+            .filter_types
+            .as_ref()
+            .is_none_or(|types| types.iter().any(|name| name == event_type));
+        let by_channel = self.channels.as_ref().is_none_or(Vec::is_empty);
+        !self.disabled && by_type && by_channel
+    }
+}
+
+/// An error's body, in either of its two forms.
+#[derive(Deserialize)]
+pub(super) struct Problem {
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    detail: Option<Detail>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Detail {
+    Words(String),
+    Fields(Vec<Field>),
+}
+
+#[derive(Deserialize)]
+struct Field {
+    #[serde(default)]
+    loc: Vec<serde_json::Value>,
+    #[serde(default)]
+    msg: String,
+}
+
+impl Problem {
+    pub(super) fn read(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok()
+    }
+
+    /// Tells whether Svix itself says that something is not known, not a proxy or another server.
+    pub(super) fn is_not_found(&self) -> bool {
+        self.code.as_deref() == Some("not_found")
+    }
+
+    /// Returns what it says, on one line.
+    pub(super) fn words(self) -> Option<String> {
+        let detail = match self.detail? {
+            Detail::Words(words) => words,
+            Detail::Fields(fields) => {
+                let fields: Vec<String> = fields.into_iter().map(|field| field.words()).collect();
+                fields.join("; ")
+            }
+        };
+        Some(match self.code {
+            Some(code) => format!("{code}: {detail}"),
+            None => detail,
+        })
+    }
+}
+
+impl Field {
+    fn words(self) -> String {
+        let place: Vec<String> = self
+            .loc
+            .into_iter()
+            .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
+            .collect();
+        format!("{}: {}", place.join("."), self.msg)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_wants_what_its_filters_let_through() {
+        let table = [
+            (r#"{"id":"e"}"#, true, "no filters"),
+            (r#"{"id":"e","filterTypes":null,"channels":null}"#, true, "null is no filter"),
+            (r#"{"id":"e","filterTypes":["user.created"]}"#, true, "the type is listed"),
+            (r#"{"id":"e","filterTypes":["user.deleted"]}"#, false, "another type is"),
+            (r#"{"id":"e","channels":["a"]}"#, false, "a message without channels"),
+            (r#"{"id":"e","disabled":true}"#, false, "switched off"),
+        ];
+        for (json, wants, why) in table {
+            let endpoint: EndpointOut = serde_json::from_str(json).unwrap();
+            assert_eq!(endpoint.wants("user.created"), wants, "{why}");
+        }
+    }
+}
