@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use svix_hooks::config::{
-    Config, ConfigError, Key, KeyPart, Level, LogFormat, Origin, PayloadForm, Problem, Scope, UnknownCustomer,
+    Config, ConfigError, Key, Level, LogFormat, Origin, PayloadForm, Problem, Scope, UnknownCustomer,
 };
+use svix_hooks::envelope::KeyPart;
 use tempfile::TempDir;
 
 type Outcome = Result<(), Box<dyn Error>>;

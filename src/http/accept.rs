@@ -51,7 +51,10 @@ pub(super) async fn accept(
         Accepted::New { notification, lease } => {
             let (id, event_id) = (notification.id, notification.event_id.clone());
             debug!(notification:% = id, customer:%, event_id:%; "accepted");
-            let leased = lease.map(|lease| Leased { notification, lease });
+            let leased = lease.map(|lease| Leased {
+                notification: *notification,
+                lease,
+            });
             announce(&gateway, customer.clone(), leased, reservation);
             let receipt = Receipt {
                 id,

@@ -85,10 +85,6 @@ impl Changes {
         self.0.iter()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     fn of(&mut self, customer: &Customer) -> &mut Totals {
         self.0.entry(customer.clone()).or_default()
     }

@@ -68,7 +68,7 @@ pub enum Accepted {
     /// It is stored. With a lease, the caller is the one to deliver it.
     New {
         /// The notification as stored.
-        notification: Notification,
+        notification: Box<Notification>,
         /// The right to deliver it, where that was asked for.
         lease: Option<Lease>,
     },

@@ -329,7 +329,7 @@ impl<W: WriteSide> Writer<W> {
             AcceptReceipt::Stored { row, event_id } => {
                 let lease = lease.then(|| self.lease(new.customer.clone(), row));
                 Accepted::New {
-                    notification: new.into_notification(event_id),
+                    notification: Box::new(new.into_notification(event_id)),
                     lease,
                 }
             }

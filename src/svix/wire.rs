@@ -48,8 +48,11 @@ pub(super) struct EndpointOut {
     pub(super) id: String,
     #[serde(default)]
     disabled: bool,
-    #[serde(default, alias = "eventTypes")]
+    /// The same list by its older name; some servers show both.
+    #[serde(default)]
     filter_types: Option<Vec<String>>,
+    #[serde(default)]
+    event_types: Option<Vec<String>>,
     #[serde(default)]
     channels: Option<Vec<String>>,
 }
@@ -57,10 +60,8 @@ pub(super) struct EndpointOut {
 impl EndpointOut {
     /// Tells whether a message of this type and without channels goes to the endpoint.
     pub(super) fn wants(&self, event_type: &str) -> bool {
-        let by_type = self
-            .filter_types
-            .as_ref()
-            .is_none_or(|types| types.iter().any(|name| name == event_type));
+        let types = self.event_types.as_ref().or(self.filter_types.as_ref());
+        let by_type = types.is_none_or(|types| types.iter().any(|name| name == event_type));
         let by_channel = self.channels.as_ref().is_none_or(Vec::is_empty);
         !self.disabled && by_type && by_channel
     }
@@ -138,6 +139,11 @@ mod tests {
             (r#"{"id":"e","filterTypes":null,"channels":null}"#, true, "null is no filter"),
             (r#"{"id":"e","filterTypes":["user.created"]}"#, true, "the type is listed"),
             (r#"{"id":"e","filterTypes":["user.deleted"]}"#, false, "another type is"),
+            (
+                r#"{"id":"e","eventTypes":["user.deleted"],"filterTypes":["user.deleted"]}"#,
+                false,
+                "under both names",
+            ),
             (r#"{"id":"e","channels":["a"]}"#, false, "a message without channels"),
             (r#"{"id":"e","disabled":true}"#, false, "switched off"),
         ];

@@ -17,6 +17,9 @@ const CLAIM: usize = 512;
 /// Claims that may be under way together.
 const CLAIMS: usize = 2;
 
+/// Customers that are considered for a claim at a time.
+const LOOKS: usize = 16;
+
 /// Customers that one look at the store takes in.
 const CUSTOMERS: u32 = 1000;
 
@@ -43,19 +46,22 @@ impl Backlog {
         }
     }
 
-    /// Takes the next customer that is not being claimed for and that `has_room`.
+    /// Takes the next customer that is not being claimed for and that `has_room`. Looks at a few,
+    /// so that a long queue without room costs little each time.
     fn next(&mut self, has_room: impl Fn(&Customer) -> bool) -> Option<Customer> {
         if self.claiming.len() >= CLAIMS {
             return None;
         }
-        let found = self
-            .turns
-            .iter()
-            .position(|customer| !self.claiming.contains(customer) && has_room(customer))?;
-        let customer = self.turns.remove(found)?;
-        self.known.remove(&customer);
-        self.claiming.insert(customer.clone());
-        Some(customer)
+        for _ in 0..self.turns.len().min(LOOKS) {
+            let customer = self.turns.pop_front()?;
+            if !self.claiming.contains(&customer) && has_room(&customer) {
+                self.known.remove(&customer);
+                self.claiming.insert(customer.clone());
+                return Some(customer);
+            }
+            self.turns.push_back(customer);
+        }
+        None
     }
 }
 

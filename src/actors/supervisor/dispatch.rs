@@ -1,6 +1,6 @@
 //! From the ready queues to the pool: as much as accounts, threads and bounds allow.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{AsyncContext, Context};
 
@@ -99,7 +99,7 @@ impl SupervisorActor {
                 }
             });
             for entry in expired {
-                self.settle(entry, State::Expired, Some(Reason::TooOld), now, ctx);
+                self.settle(*entry, State::Expired, Some(Reason::TooOld), now, ctx);
             }
         }
         jobs
@@ -107,14 +107,18 @@ impl SupervisorActor {
 
     /// Makes sure that `proceed` is called after `wait` at the latest.
     fn wake_in(&mut self, wait: Duration, ctx: &mut Context<Self>) {
-        if let Some(earlier) = self.wake.take() {
-            ctx.cancel_future(earlier);
+        let at = Instant::now() + wait.max(Duration::from_millis(1));
+        if let Some((earlier, handle)) = self.wake {
+            if earlier <= at {
+                return;
+            }
+            ctx.cancel_future(handle);
         }
-        let wait = wait.max(Duration::from_millis(1));
-        self.wake = Some(ctx.run_later(wait, |actor, ctx| {
+        let handle = ctx.run_later(at.saturating_duration_since(Instant::now()), |actor, ctx| {
             actor.wake = None;
             actor.proceed(ctx);
-        }));
+        });
+        self.wake = Some((at, handle));
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Lane {
     account: Arc<Account>,
     pace: Pace,
     limiter: RateLimiter,
+    /// Whether the last look found the bucket empty.
+    held_by_pace: bool,
     gate: Gate,
     last_failure: Option<String>,
     queues: FairQueues<Box<Entry>>,
@@ -40,6 +42,7 @@ impl Lane {
             account: settings.account.clone(),
             pace: settings.pace,
             limiter: limiter(settings.pace),
+            held_by_pace: false,
             gate: Gate::new(settings.gate),
             last_failure: None,
             queues: FairQueues::default(),
@@ -73,9 +76,10 @@ impl Lane {
         self.queues.len()
     }
 
-    /// Tells whether something could go out but for the pace.
-    pub(super) fn is_allowed(&mut self, now: Timestamp) -> bool {
-        self.queues.len() > 0 && self.gate.admit(now) == Admission::All
+    /// Tells whether something should be going out: it is ready, the gate is open, and it is not
+    /// just the pace that holds it back from a thread that is idle.
+    pub(super) fn should_move(&mut self, now: Timestamp, idle_thread: bool) -> bool {
+        self.queues.len() > 0 && self.gate.admit(now) == Admission::All && !(idle_thread && self.held_by_pace)
     }
 
     /// Takes the next notification that may go out.
@@ -88,7 +92,8 @@ impl Lane {
             Admission::Probe => true,
             Admission::Wait(until) => return Turn::Wait(until.map(|until| until.since(now))),
         };
-        if !self.limiter.try_acquire(1) {
+        self.held_by_pace = !self.limiter.try_acquire(1);
+        if self.held_by_pace {
             return Turn::Wait(Some(self.pace.interval));
         }
         let Some(entry) = self.queues.pop() else {

@@ -19,7 +19,7 @@ mod queues;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle};
 use log::{info, warn};
@@ -65,7 +65,8 @@ pub(super) struct SupervisorActor {
     settling: usize,
     backlog: Backlog,
     pool: Pool,
-    wake: Option<SpawnHandle>,
+    /// When `proceed` is called at the latest, and by what.
+    wake: Option<(Instant, SpawnHandle)>,
     /// When something last moved, or nothing could have.
     moved_at: Timestamp,
     draining: Option<oneshot::Sender<()>>,
@@ -117,7 +118,8 @@ impl SupervisorActor {
         self.look_for_due(ctx);
         self.proceed(ctx);
         let now = self.around.store.now();
-        if !self.lanes.values_mut().any(|lane| lane.is_allowed(now)) {
+        let idle = self.pool.has_idle_thread();
+        if !self.lanes.values_mut().any(|lane| lane.should_move(now, idle)) {
             self.moved_at = now;
         }
         self.around.stats.do_send(CountsChanged {

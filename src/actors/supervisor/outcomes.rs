@@ -49,9 +49,9 @@ impl SupervisorActor {
                 lane.queues().push_front(&customer, entry);
             }
             // The store knows how far it has come; its way goes on from there after the restart.
-            Decision::Next(_) => self.settle(entry, State::Queued, None, now, ctx),
-            Decision::Retry(due_at) => self.settle(entry, State::Queued, None, due_at, ctx),
-            Decision::Settle(state, reason) => self.settle(entry, state, reason, now, ctx),
+            Decision::Next(_) => self.settle(*entry, State::Queued, None, now, ctx),
+            Decision::Retry(due_at) => self.settle(*entry, State::Queued, None, due_at, ctx),
+            Decision::Settle(state, reason) => self.settle(*entry, state, reason, now, ctx),
         }
     }
 
@@ -73,7 +73,7 @@ impl SupervisorActor {
     /// Hands an outcome to the store; what is held for it is let go after the commit.
     pub(super) fn settle(
         &mut self,
-        entry: Box<Entry>,
+        entry: Entry,
         state: State,
         reason: Option<Reason>,
         due_at: Timestamp,
@@ -86,7 +86,7 @@ impl SupervisorActor {
             progress,
             attempts,
             ..
-        } = *entry;
+        } = entry;
         let customer = notification.customer.clone();
         let settlement = Settlement {
             customer: customer.clone(),

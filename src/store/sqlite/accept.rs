@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Row, Sqlite};
 
 use super::chunks::{Chunked, LARGEST};
+use super::population::Population;
 use super::rows;
 use crate::domain::{Customer, EventId, State};
 use crate::store::ledger::Changes;
@@ -46,7 +47,7 @@ impl AcceptStatements {
         &self,
         connection: &mut SqliteConnection,
         news: &[NewNotification],
-        many_customers: bool,
+        population: &Population,
         changes: &mut Changes,
     ) -> Result<Vec<AcceptReceipt>, StoreError> {
         if news.is_empty() {
@@ -55,7 +56,7 @@ impl AcceptStatements {
         let last: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM notifications")
             .fetch_one(&mut *connection)
             .await?;
-        let taken = Taken::find(connection, news, many_customers).await?;
+        let taken = Taken::find(connection, news, population).await?;
         let candidates: Vec<Candidate<'_>> = news
             .iter()
             .zip(last.unwrap_or(0) + 1..)
@@ -180,13 +181,14 @@ impl Taken {
     async fn find(
         connection: &mut SqliteConnection,
         news: &[NewNotification],
-        many_customers: bool,
+        population: &Population,
     ) -> Result<Self, StoreError> {
         let mut taken = Self::default();
-        let mut customers = news.iter().map(|new| &new.customer);
-        let first = customers.next();
+        if !population.is_several_with(news.iter().map(|new| &new.customer)) {
+            return Ok(taken);
+        }
         let shared: Vec<&NewNotification> = news.iter().filter(|new| new.shared_application).collect();
-        if shared.is_empty() || (!many_customers && customers.all(|customer| Some(customer) == first)) {
+        if shared.is_empty() {
             return Ok(taken);
         }
         for new in &shared {

@@ -5,6 +5,7 @@ mod chunks;
 mod claim;
 mod file;
 mod ledger;
+mod population;
 mod prune;
 mod read;
 mod rows;
@@ -23,6 +24,7 @@ use super::{StoreError, Trouble};
 use crate::domain::{Customer, Reason, State, Timestamp};
 use accept::AcceptStatements;
 use file::DatabaseFile;
+use population::Population;
 pub(super) use read::Reader;
 use settle::SettleStatements;
 
@@ -42,8 +44,7 @@ pub(super) struct Sqlite {
     run: i64,
     /// When this run began, where the one before it did not stop cleanly.
     suspect_until: Option<Timestamp>,
-    /// Whether more than one customer has notifications here.
-    many_customers: bool,
+    population: Population,
     accept: AcceptStatements,
     settle: SettleStatements,
 }
@@ -69,9 +70,14 @@ pub(super) async fn open(url: &str, now: Timestamp) -> Result<(Sqlite, Reader), 
         .bind(now.as_millis())
         .fetch_one(&mut connection)
         .await?;
-    let customers: i64 = sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM ledger LIMIT 2)")
-        .fetch_one(&mut connection)
+    let customers: Vec<String> = sqlx::query_scalar("SELECT customer FROM ledger LIMIT 2")
+        .fetch_all(&mut connection)
         .await?;
+    let mut population = Population::Nobody;
+    customers
+        .iter()
+        .filter_map(|name| Customer::parse(name).ok())
+        .for_each(|customer| population.add(&customer));
     let pool = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(Duration::from_secs(5))
@@ -81,7 +87,7 @@ pub(super) async fn open(url: &str, now: Timestamp) -> Result<(Sqlite, Reader), 
         file,
         run,
         suspect_until,
-        many_customers: customers > 1,
+        population,
         accept: AcceptStatements::default(),
         settle: SettleStatements::default(),
     };
@@ -128,7 +134,7 @@ impl Sqlite {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         let receipts = self
             .accept
-            .run(&mut transaction, &batch.accepts, self.many_customers, &mut changes)
+            .run(&mut transaction, &batch.accepts, &self.population, &mut changes)
             .await?;
         if !self
             .settle
@@ -141,9 +147,11 @@ impl Sqlite {
         for customer in &batch.duplicates {
             changes.duplicate(customer);
         }
-        let known_customers = ledger::apply(&mut transaction, &changes).await?;
+        ledger::apply(&mut transaction, &changes).await?;
         transaction.commit().await?;
-        self.many_customers |= known_customers;
+        changes
+            .iter()
+            .for_each(|(customer, _)| self.population.add(customer));
         Ok(Some(receipts))
     }
 }

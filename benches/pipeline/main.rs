@@ -1,0 +1,80 @@
+//! Measures the pipeline: what durability, delivery and a backlog cost, as ratios taken in one run.
+//!
+//! `cargo bench` prints one table and fails where a floor is missed. The service is a process of its own, on
+//! loopback, and writes to a real file below `target/`; load generator and Svix stand-in run in this process
+//! and share its cores. For a shorter trial, in the environment:
+//!
+//! | | default |
+//! |---|---|
+//! | `BENCH_SECONDS` | 5: length of one measurement of accepting; half load and sustained load take twice that |
+//! | `BENCH_PAIRS` | 3: measurements of durable and of bare accepting, in turn |
+//! | `BENCH_BACKLOG` | 100000: events to drain |
+//! | `BENCH_QUEUED` | 1000000: events queued when memory and restart are measured |
+//! | `BENCH_CUSTOMERS` | 10: customers that the events belong to, in turn, 1 to 100 |
+//! | `BENCH_ORDERED_IDS` | 0; 1 gives events ascending ids instead of scattered ones |
+//!
+//! ```text
+//! accepting   durable ÷ bare, latency at half load, memory and restart     service   the process under test
+//! delivering  sustained, drains                                            load      the load generator
+//! bare        what is compared with                                        event     what is posted
+//! machine     where it runs, and what it spends                            report    table and floors
+//! ```
+
+mod accepting;
+mod bare;
+mod delivering;
+mod event;
+mod load;
+mod machine;
+mod report;
+mod service;
+mod settings;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use actix_rt::signal::unix::{SignalKind, signal};
+use anyhow::{Context, bail};
+
+use report::Report;
+use settings::Settings;
+
+/// How long everything may take.
+const LIMIT: Duration = Duration::from_secs(6 * 60);
+
+fn main() -> anyhow::Result<ExitCode> {
+    let settings = Settings::read()?;
+    let directory = tempfile::Builder::new()
+        .prefix("pipeline-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .context("cannot make a directory below target/")?;
+    let report = actix_rt::System::new().block_on(async {
+        let mut terminated = signal(SignalKind::terminate())?;
+        let mut interrupted = signal(SignalKind::interrupt())?;
+        // Whatever ends it, what it has started is dropped, and ends with that.
+        tokio::select! {
+            report = tokio::time::timeout(LIMIT, measure(&settings, directory.path())) => {
+                report.with_context(|| format!("not done within {} s", LIMIT.as_secs()))?
+            }
+            _ = terminated.recv() => bail!("terminated"),
+            _ = interrupted.recv() => bail!("interrupted"),
+        }
+    })?;
+    report.print();
+    Ok(if report.floors_hold() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn measure(settings: &Settings, directory: &Path) -> anyhow::Result<Report> {
+    let mut report = Report::new(machine::facts(directory)?, settings);
+    let given = machine::Given::so_far()?;
+    accepting::measure(settings, directory, &mut report).await?;
+    delivering::measure(settings, directory, &mut report).await?;
+    let (others, stolen) = given.elsewhere_since()?;
+    report.note_disturbance(others, stolen);
+    Ok(report)
+}

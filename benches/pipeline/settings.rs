@@ -1,0 +1,62 @@
+//! What can be set for a trial.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use crate::event::Ids;
+
+/// How much is measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// One measurement of accepting.
+    pub(crate) leg: Duration,
+    /// Measurements of durable and bare accepting.
+    pub(crate) pairs: usize,
+    /// Events to drain.
+    pub(crate) backlog: u64,
+    /// Events queued when memory and restart are measured.
+    pub(crate) queued: u64,
+    /// How ids and customers are spread.
+    pub(crate) ids: Ids,
+}
+
+impl Settings {
+    /// Reads them from the environment.
+    pub(crate) fn read() -> anyhow::Result<Self> {
+        let seconds: u64 = number("BENCH_SECONDS", 5)?;
+        let pairs = number("BENCH_PAIRS", 3)?;
+        let customers = number("BENCH_CUSTOMERS", 10)?;
+        let backlog = number("BENCH_BACKLOG", 100_000)?;
+        ensure!((1..=100).contains(&customers), "BENCH_CUSTOMERS is not from 1 to 100");
+        ensure!(
+            seconds >= 1 && pairs >= 1 && backlog >= 1,
+            "there is nothing to measure in no time, no pairs or no backlog"
+        );
+        Ok(Self {
+            leg: Duration::from_secs(seconds),
+            pairs,
+            backlog,
+            queued: number("BENCH_QUEUED", 1_000_000)?,
+            ids: Ids {
+                customers,
+                ordered: number("BENCH_ORDERED_IDS", 0)? == 1,
+            },
+        })
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the service's own configuration is not concerned"
+)]
+fn number<T>(name: &str, default: T) -> anyhow::Result<T>
+where
+    T: FromStr<Err = std::num::ParseIntError>,
+{
+    match std::env::var(name) {
+        Ok(text) => text.parse().with_context(|| format!("{name} is not a number")),
+        Err(_) => Ok(default),
+    }
+}

@@ -1,0 +1,8 @@
+//! The service as its callers, its operators and Svix see it.
+
+mod support;
+
+mod accepting;
+mod bounding;
+mod delivering;
+mod surviving;

@@ -1,0 +1,37 @@
+//! What the tests share: the service inside this process or as one of its own, a client, and waiting.
+
+mod app;
+mod client;
+mod process;
+mod wait;
+
+pub(crate) use app::TestApp;
+pub(crate) use client::{Answer, Client, event};
+pub(crate) use process::TestProcess;
+pub(crate) use wait::{eventually, eventually_within};
+
+/// Settings that let a test see within moments what takes minutes in production.
+pub(crate) const QUICK: &[(&str, &str)] = &[
+    ("SVIX__REQUESTS_PER_SECOND", "100000"),
+    ("SVIX__BURST", "100000"),
+    ("SVIX__REQUEST_TIMEOUT_MS", "2000"),
+    ("SVIX__SETTLE_MS", "300"),
+    ("SVIX__PROBE_INTERVAL_MS", "50"),
+    ("SVIX__MAX_PROBE_INTERVAL_MS", "200"),
+    ("RETRY__INITIAL_BACKOFF_MS", "20"),
+    ("RETRY__MULTIPLIER", "1.5"),
+    ("SERVER__LISTEN", "127.0.0.1:0"),
+    ("SERVER__WORKERS", "1"),
+    ("SVIX__APP_ID", "sandbox"),
+];
+
+/// Lays settings over the quick ones and names them as the environment does.
+pub(crate) fn environment(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    let name = |key: &str| format!("SVIX_HOOKS__{key}");
+    let mut all: Vec<(String, String)> = Vec::new();
+    for (key, value) in QUICK.iter().chain(settings) {
+        all.retain(|(known, _)| *known != name(key));
+        all.push((name(key), (*value).to_owned()));
+    }
+    all
+}

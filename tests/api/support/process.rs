@@ -1,0 +1,98 @@
+//! The service as a process of its own: the real binary, which can be killed.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use super::{Client, environment, eventually};
+
+/// The running binary.
+pub(crate) struct TestProcess {
+    pub(crate) child: Child,
+    pub(crate) client: Client,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl TestProcess {
+    /// Starts the binary with these settings over the quick ones.
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_svix-hooks"));
+        command.arg("serve");
+        Self::spawn(command, settings).await
+    }
+
+    /// Starts a command that ends in the binary.
+    pub(crate) async fn spawn(mut command: Command, settings: &[(&str, &str)]) -> Self {
+        command
+            .envs(environment(settings))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let output = BufReader::new(child.stderr.take().expect("it was piped"));
+        let sink = lines.clone();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                sink.lock().expect("no reader panics").push(line);
+            }
+        });
+        let mut process = Self {
+            child,
+            client: Client::new(String::new()),
+            lines,
+        };
+        eventually("the process listens", async || {
+            let url = process
+                .log()
+                .iter()
+                .find_map(|line| line.split("url=").nth(1).map(str::to_owned));
+            let exited = process.child.try_wait().expect("it can be waited for");
+            assert!(exited.is_none(), "it ended with {exited:?}: {:?}", process.log());
+            url.is_some_and(|url| {
+                process.client = Client::new(url);
+                true
+            })
+        })
+        .await;
+        process
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.lines.lock().expect("no writer panics").clone()
+    }
+
+    /// Ends it as a power cut does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it can be waited for");
+    }
+
+    /// Sends a signal by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        eventually("the process ends", async || {
+            status = self.child.try_wait().expect("it can be waited for");
+            status.is_some()
+        })
+        .await;
+        status.expect("it has ended")
+    }
+}
+
+impl Drop for TestProcess {
+    fn drop(&mut self) {
+        // One that has ended already needs no killing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
