@@ -33,7 +33,11 @@ pub(crate) async fn measure(
     let mut accepting = Accepting {
         settings,
         service: Service::start(&place, &Delivery::Off).await?,
-        load: Load::new(place.address(), Template::post("/notifications", settings.ids)),
+        load: Load::new(
+            place.address(),
+            Template::post("/notifications", settings.ids),
+            settings.connections,
+        ),
         accepted: 0,
     };
     let rate = accepting.against_bare(report).await?;
@@ -53,7 +57,8 @@ impl Accepting<'_> {
     /// Measures durable and bare accepting in turn; returns the durable rate.
     async fn against_bare(&mut self, report: &mut Report) -> anyhow::Result<f64> {
         let (handle, address) = bare::serve()?;
-        let bare_load = Load::new(address, Template::post("/events", self.settings.ids));
+        let bare_load =
+            Load::new(address, Template::post("/events", self.settings.ids), self.settings.connections);
         let leg = End::After(self.settings.leg);
         let (mut durable, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         let (mut service_time, mut generator_time) = (Duration::ZERO, Duration::ZERO);
@@ -89,7 +94,7 @@ impl Accepting<'_> {
                 micros_each(service_time, self.accepted),
                 micros_each(generator_time, self.accepted),
             ),
-        });
+        })?;
         report.at_least("durable accept ÷ bare handler", ratio, 0.25);
         Ok(rate)
     }
@@ -112,7 +117,7 @@ impl Accepting<'_> {
                 outcome.latency_ms(0.999),
                 outcome.latency_ms(1.0),
             ),
-        });
+        })?;
         report.at_most("p99 accept latency at half load, ms", p99, 20.0);
         Ok(())
     }
@@ -136,7 +141,7 @@ impl Accepting<'_> {
                 end.rate(),
                 end.latency_ms(0.99),
             ),
-        });
+        })?;
         report.at_most("resident memory with the backlog, MiB", memory.resident, 200.0);
         Ok(())
     }
@@ -166,14 +171,14 @@ impl Accepting<'_> {
                 "from the kill to the first 200 of /health/ready, {:.2} s of it until the process was gone; all are still queued",
                 gone.as_secs_f64()
             ),
-        });
+        })?;
         report.row(Row {
             what: "resident memory after that restart".to_owned(),
             measured: format!("{:.0} MiB", memory.resident),
             compared_with: String::new(),
             ratio: None,
             remark: format!("of which {:.0} MiB its own; most ever {:.0} MiB", memory.own, memory.peak),
-        });
+        })?;
         report.at_most("resident memory after the restart, MiB", memory.resident, 200.0);
         report.at_most("ready after kill -9, s", ready, 3.0);
         service.kill()

@@ -54,7 +54,8 @@ async fn sustained(settings: &Settings, directory: &Path, report: &mut Report) -
     let sandbox = stand_in(0)?;
     let place = Place::new(directory, "sustained")?;
     let service = Service::start(&place, &Delivery::To(sandbox.url())).await?;
-    let load = Load::new(place.address(), Template::post("/notifications", settings.ids));
+    let load =
+        Load::new(place.address(), Template::post("/notifications", settings.ids), settings.connections);
     let started = Instant::now();
     let spent = Spent::begin(&service)?;
     let accepted = load.full(End::After(settings.leg * 2)).await?;
@@ -74,7 +75,7 @@ async fn sustained(settings: &Settings, directory: &Path, report: &mut Report) -
             at_end as f64 / accepted.answered.max(1) as f64 * 100.0,
             spent.end(&service, accepted.answered)?,
         ),
-    });
+    })?;
     report.at_least("accept → delivered, sustained ÷ 1,870/s", rate / SVIX_SERVER, 4.0);
     service.stop().await?;
     place.clear()
@@ -90,7 +91,8 @@ async fn drain(
     progress(&format!("draining {count} into {delay_ms} ms"));
     let place = Place::new(directory, &format!("drain-{delay_ms}"))?;
     let service = Service::start(&place, &Delivery::Off).await?;
-    let load = Load::new(place.address(), Template::post("/notifications", settings.ids));
+    let load =
+        Load::new(place.address(), Template::post("/notifications", settings.ids), settings.connections);
     load.full(End::Count(count)).await?;
     service.stop().await?;
 
@@ -119,7 +121,7 @@ async fn drain(
         compared_with: format!("{bare:.0}/s"),
         ratio: Some(rate / bare),
         remark,
-    });
+    })?;
     if delay_ms == 0 {
         report.at_least("drain into 0 ms ÷ bare awc loop", rate / bare, 0.25);
     } else {
@@ -148,7 +150,7 @@ async fn post_bare(settings: &Settings, delay_ms: u64) -> anyhow::Result<f64> {
 async fn stand_in_alone(settings: &Settings) -> anyhow::Result<f64> {
     let sandbox = stand_in(0)?;
     let address = SocketAddr::from(([127, 0, 0, 1], sandbox.port()));
-    let load = Load::new(address, Template::svix_post(settings.ids));
+    let load = Load::new(address, Template::svix_post(settings.ids), settings.connections);
     Ok(load.full(End::Count(settings.backlog)).await?.rate())
 }
 

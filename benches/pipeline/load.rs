@@ -13,9 +13,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::event::Template;
 
-/// Connections that requests go out on together.
-pub(crate) const CONNECTIONS: usize = 128;
-
 /// The largest answer that is understood, in bytes.
 const LARGEST_ANSWER: usize = 16 * 1024;
 
@@ -133,14 +130,16 @@ impl Outcome {
 pub(crate) struct Load {
     address: SocketAddr,
     template: Template,
+    connections: usize,
     next: Cell<u64>,
 }
 
 impl Load {
-    pub(crate) fn new(address: SocketAddr, template: Template) -> Self {
+    pub(crate) fn new(address: SocketAddr, template: Template, connections: usize) -> Self {
         Self {
             address,
             template,
+            connections,
             next: Cell::new(0),
         }
     }
@@ -157,7 +156,7 @@ impl Load {
     }
 
     async fn run(&self, per_second: Option<f64>, end: End) -> anyhow::Result<Outcome> {
-        let opened = (0..CONNECTIONS).map(|_| Connection::open(self.address));
+        let opened = (0..self.connections).map(|_| Connection::open(self.address));
         let connections = try_join_all(opened).await?;
         let run = Run {
             started: Instant::now(),

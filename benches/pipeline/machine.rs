@@ -92,7 +92,7 @@ impl Memory {
 pub(crate) struct Given {
     /// To processes.
     all: f64,
-    /// To this one, and to those that it has started and that have ended.
+    /// To this one, and to those that it has started.
     here: f64,
     /// To other machines on the same host.
     stolen: f64,
@@ -103,24 +103,28 @@ impl Given {
     pub(crate) fn so_far() -> anyhow::Result<Self> {
         let all = fs::read_to_string("/proc/stat")?;
         let all = ticks(all.trim_start_matches("cpu").trim_start())?;
-        let here = fields(&fs::read_to_string("/proc/self/stat")?)?;
+        let mut here = fields(&fs::read_to_string("/proc/self/stat")?)?;
+        let pid = std::process::id();
+        let children = fs::read_to_string(format!("/proc/self/task/{pid}/children"))?;
+        for child in children.split_whitespace() {
+            here.extend(fields(&fs::read_to_string(format!("/proc/{child}/stat"))?)?);
+        }
         let sum = |ticks: &[f64]| ticks.iter().sum::<f64>() / TICKS;
         Ok(Self {
-            // User, nice and system; then idle, waiting and interrupts, and after these what was stolen.
-            all: sum(all.get(..3).unwrap_or_default()),
+            // User, nice and system; then idle, waiting, interrupts of two kinds, and what was stolen.
+            all: sum(all.get(..3).unwrap_or_default()) + sum(all.get(5..7).unwrap_or_default()),
             stolen: sum(all.get(7..8).unwrap_or_default()),
             here: sum(&here),
             at: Instant::now(),
         })
     }
 
-    /// Returns which share of the machine went to processes that are not of this benchmark, and which to other
-    /// machines since then.
-    pub(crate) fn elsewhere_since(&self) -> anyhow::Result<(f64, f64)> {
+    /// Returns which share of the machine has gone to other processes, and to other machines, since then.
+    pub(crate) fn elsewhere_since(&self) -> anyhow::Result<f64> {
         let now = Self::so_far()?;
         let whole = self.at.elapsed().as_secs_f64() * available_parallelism()?.get() as f64;
         let others = (now.all - self.all) - (now.here - self.here);
-        Ok((others.max(0.0) / whole, (now.stolen - self.stolen) / whole))
+        Ok((others.max(0.0) + now.stolen - self.stolen) / whole)
     }
 }
 

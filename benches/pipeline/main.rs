@@ -10,6 +10,7 @@
 //! | `BENCH_PAIRS` | 3: measurements of durable and of bare accepting, in turn |
 //! | `BENCH_BACKLOG` | 100000: events to drain |
 //! | `BENCH_QUEUED` | 1000000: events queued when memory and restart are measured |
+//! | `BENCH_CONNECTIONS` | 128: connections of the load generator |
 //! | `BENCH_CUSTOMERS` | 10: customers that the events belong to, in turn, 1 to 100 |
 //! | `BENCH_ORDERED_IDS` | 0; 1 gives events ascending ids instead of scattered ones |
 //!
@@ -70,11 +71,8 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn measure(settings: &Settings, directory: &Path) -> anyhow::Result<Report> {
-    let mut report = Report::new(machine::facts(directory)?, settings);
-    let given = machine::Given::so_far()?;
+    let mut report = Report::new(&machine::facts(directory)?, settings)?;
     accepting::measure(settings, directory, &mut report).await?;
     delivering::measure(settings, directory, &mut report).await?;
-    let (others, stolen) = given.elsewhere_since()?;
-    report.note_disturbance(others, stolen);
     Ok(report)
 }

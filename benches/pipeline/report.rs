@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::event::EVENT_BYTES;
-use crate::load::CONNECTIONS;
+use crate::machine::Given;
 use crate::settings::Settings;
 
 /// The share of the machine that others may take.
@@ -13,6 +13,8 @@ const QUIET: f64 = 0.03;
 /// Everything that was found.
 pub(crate) struct Report {
     opening: String,
+    /// As of the last line.
+    given: Given,
     rows: Vec<Row>,
     floors: Vec<Floor>,
 }
@@ -45,40 +47,37 @@ impl Floor {
 }
 
 impl Report {
-    pub(crate) fn new(machine: String, settings: &Settings) -> Self {
+    pub(crate) fn new(facts: &str, settings: &Settings) -> anyhow::Result<Self> {
         let ids = if settings.ids.ordered {
             "ascending"
         } else {
             "scattered"
         };
         let opening = format!(
-            "{machine}.\nEvents of {EVENT_BYTES} bytes with {ids} ids, of {} customers; {CONNECTIONS} connections; fsync on; \
+            "{facts}.\nEvents of {EVENT_BYTES} bytes with {ids} ids, of {} customers; {} connections; fsync on; \
              service, load generator and stand-in on the same cores.",
-            settings.ids.customers
+            settings.ids.customers, settings.connections
         );
-        Self {
+        Ok(Self {
             opening,
+            given: Given::so_far()?,
             rows: Vec::new(),
             floors: Vec::new(),
+        })
+    }
+
+    /// Notes a line, and whether others took of the machine since the one before.
+    pub(crate) fn row(&mut self, mut row: Row) -> anyhow::Result<()> {
+        let elsewhere = self.given.elsewhere_since()?;
+        if elsewhere > QUIET {
+            row.remark.push_str(&format!(
+                "; **disturbed: {:.0} % of the machine went elsewhere**",
+                elsewhere * 100.0
+            ));
         }
-    }
-
-    /// Notes which share of the machine was not the benchmark's while it ran.
-    pub(crate) fn note_disturbance(&mut self, others: f64, stolen: f64) {
-        let warning = if others + stolen > QUIET {
-            "; that is too much for the numbers to count"
-        } else {
-            ""
-        };
-        self.opening.push_str(&format!(
-            "\nMeanwhile other processes took {:.1} % of the processors, other machines {:.1} %{warning}.",
-            others * 100.0,
-            stolen * 100.0
-        ));
-    }
-
-    pub(crate) fn row(&mut self, row: Row) {
+        self.given = Given::so_far()?;
         self.rows.push(row);
+        Ok(())
     }
 
     /// Notes a value that must not be below its bound.

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) backlog: u64,
     /// Events queued when memory and restart are measured.
     pub(crate) queued: u64,
+    /// Connections of the load generator.
+    pub(crate) connections: usize,
     /// How ids and customers are spread.
     pub(crate) ids: Ids,
 }
@@ -39,6 +41,7 @@ impl Settings {
             pairs,
             backlog,
             queued: number("BENCH_QUEUED", 1_000_000)?,
+            connections: number("BENCH_CONNECTIONS", 128)?,
             ids: Ids {
                 customers,
                 ordered: number("BENCH_ORDERED_IDS", 0)? == 1,

@@ -17,19 +17,19 @@ use crate::telemetry;
 /// is swapped in ways of which not every file system tells.
 pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Holds the configuration in force.
+/// Holds the configuration that the process was started with, and applies later ones.
 pub(super) struct Watcher {
-    config: Config,
+    started: Config,
     source: ConfigSource,
     intake: watch::Sender<Arc<Intake>>,
     digest: Option<[u8; 32]>,
 }
 
 impl Watcher {
-    pub(super) fn new(config: Config, source: ConfigSource, intake: watch::Sender<Arc<Intake>>) -> Self {
+    pub(super) fn new(started: Config, source: ConfigSource, intake: watch::Sender<Arc<Intake>>) -> Self {
         let digest = digest(&source);
         Self {
-            config,
+            started,
             source,
             intake,
             digest,
@@ -41,13 +41,13 @@ impl Watcher {
         let digest = digest(&self.source);
         // A file that cannot be read is being replaced; its return is a change.
         if digest.is_some() && digest != self.digest {
-            self.digest = digest;
             self.reload(pipeline);
         }
     }
 
     /// Loads the configuration and applies it; one that cannot be used changes nothing.
     pub(super) fn reload(&mut self, pipeline: &Pipeline) {
+        self.digest = digest(&self.source);
         if let Err(error) = self.try_reload(pipeline) {
             error!(error:% = format!("{error:#}"); "the configuration was not reloaded; the one before stays in force");
         }
@@ -55,16 +55,19 @@ impl Watcher {
 
     fn try_reload(&mut self, pipeline: &Pipeline) -> anyhow::Result<()> {
         let new = (self.source.load)()?;
-        let missing = new.missing_for_serve();
+        // The address stays what it is: keys that guard it must not go because another one is asked for.
+        let mut in_place = new.clone();
+        in_place.server.listen.clone_from(&self.started.server.listen);
+        in_place.idempotency.clone_from(&self.started.idempotency);
+        let missing = in_place.missing_for_serve();
         if !missing.is_empty() {
             anyhow::bail!("{}", missing.join("; "));
         }
-        let (settings, intake) = (settings::pipeline(&new)?, settings::intake(&new)?);
-        let later = self.config.changes_needing_restart(&new);
+        let (settings, intake) = (settings::pipeline(&in_place)?, settings::intake(&in_place)?);
+        let later = self.started.changes_needing_restart(&new);
         pipeline.reconfigure(Arc::new(settings));
         self.intake.send_replace(Arc::new(intake));
         telemetry::set_level(level(new.log.level));
-        self.config = new;
         info!("the configuration was reloaded");
         if !later.is_empty() {
             warn!(keys:% = later.join(", "); "some changes take effect only after a restart");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{print, sources};
+use super::{print, say, sources};
 
 pub(super) fn run(files: &[PathBuf]) -> anyhow::Result<()> {
     sources::read_dotenv()?;
@@ -10,7 +10,7 @@ pub(super) fn run(files: &[PathBuf]) -> anyhow::Result<()> {
     print(&serde_json::to_string_pretty(&config)?);
     let missing = config.missing_for_serve();
     if missing.is_empty() {
-        print("the configuration can be used");
+        say("the configuration can be used");
         return Ok(());
     }
     anyhow::bail!("the configuration is valid, but serve needs more:\n  {}", missing.join("\n  "))

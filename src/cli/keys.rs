@@ -43,14 +43,16 @@ pub(super) fn run(command: KeysCommand) -> anyhow::Result<()> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let scopes = scopes
+    let scopes: Vec<String> = scopes
         .iter()
         .map(|scope| scope_name(*scope))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let scopes = scopes.join(", ");
+        .collect::<anyhow::Result<_>>()?;
+    let (quoted, joined) = (format!("\"{}\"", scopes.join("\", \"")), scopes.join("+"));
     print(&format!(
         "key (shown only now): {key}\n\nadd to the configuration:\n\n\
-         [[auth.keys]]\nname = \"{name}\"\nscopes = [{scopes}]\nhash = \"sha256:{digest}\""
+         [[auth.keys]]\nname = \"{name}\"\nscopes = [{quoted}]\nhash = \"sha256:{digest}\"\n\n\
+         or to the environment, more keys after a comma:\n\n\
+         SVIX_HOOKS__AUTH__KEYS={name}:{joined}:sha256:{digest}"
     ));
     Ok(())
 }
@@ -64,5 +66,5 @@ fn scope_name(scope: KeyScope) -> anyhow::Result<String> {
     let value = scope
         .to_possible_value()
         .ok_or_else(|| anyhow!("the scope has no name"))?;
-    Ok(format!("\"{}\"", value.get_name()))
+    Ok(value.get_name().to_owned())
 }

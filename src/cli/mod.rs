@@ -64,18 +64,19 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say_error(&error);
+            say(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
+/// Says something about a command, beside what it prints.
 #[expect(
     clippy::print_stderr,
-    reason = "the last word of a command belongs on standard error"
+    reason = "what a command says of itself belongs on standard error"
 )]
-fn say_error(error: &anyhow::Error) {
-    eprintln!("svix-hooks: {error:#}");
+fn say(words: &str) {
+    eprintln!("svix-hooks: {words}");
 }
 
 /// Prints what a command was asked for.

@@ -53,6 +53,11 @@ fn forward_to(mut config: Config, sandbox: Option<&str>) -> Config {
         config.svix.server_url = Some(url.to_owned());
         config.svix.token = Some(SecretString::from(DEFAULT_TOKEN));
         config.svix.app_id = Some(DEFAULT_APPLICATION.to_owned());
+        // What waits for Svix must not end up at a stand-in.
+        config.store.url = match config.store.url.strip_suffix(".db") {
+            Some(stem) => format!("{stem}-sandbox.db"),
+            None => format!("{}-sandbox", config.store.url),
+        };
     }
     config
 }

@@ -164,7 +164,7 @@ async fn known(
         });
         let digests = digests
             .await
-            .map_err(|_| Problem::new(Code::Stopping, "the service is stopping"))?;
+            .map_err(|_| Problem::new(Code::Stopping, "the service is stopping").retry_after(1))?;
         if let Some((stored, posted)) = digests {
             let detail = format!("the id is known with other content, as notification {id}");
             return Err(Problem::new(Code::ContentConflict, detail)

@@ -182,6 +182,8 @@ impl Store {
     /// # Errors
     /// When what waits could not be written.
     pub async fn close(&self, clean: bool) -> Result<(), StoreError> {
+        // The last connection that closes folds the log into the database; that is to be the writer's.
+        self.reader.close().await;
         self.ask(|reply| Command::Close { clean, reply }).await?
     }
 

@@ -96,6 +96,9 @@ pub(super) trait ReadSide: Send + Sync + 'static {
     /// Finds a page of notifications, newest first.
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>>;
 
+    /// Lets go of its connections.
+    fn close(&self) -> BoxFuture<'_, ()>;
+
     /// Adds up the ledger.
     fn totals(&self) -> BoxFuture<'_, Result<Totals, StoreError>>;
 

@@ -84,6 +84,7 @@ pub(super) struct Writer<W> {
     leased: HashMap<Customer, HashSet<i64>>,
     releases: mpsc::UnboundedSender<LeasedRow>,
     released: mpsc::UnboundedReceiver<LeasedRow>,
+    next_revival: Instant,
     pruned_to: i64,
     next_prune: Instant,
 }
@@ -100,6 +101,7 @@ impl<W: WriteSide> Writer<W> {
             leased: HashMap::new(),
             releases,
             released,
+            next_revival: Instant::now(),
             pruned_to: 0,
             next_prune: Instant::now() + PRUNE_INTERVAL,
         }
@@ -132,7 +134,7 @@ impl<W: WriteSide> Writer<W> {
             if !self.gather(&mut accepts, &mut commands).await {
                 return;
             }
-            if self.trouble.is_some() {
+            if self.trouble.is_some() && Instant::now() >= self.next_revival {
                 self.revive().await;
             }
             self.write().await;
@@ -178,7 +180,7 @@ impl<W: WriteSide> Writer<W> {
     }
 
     fn nap(&self) -> Duration {
-        if self.trouble.is_some() {
+        if self.trouble.is_some() || !self.waiting.settlements.is_empty() {
             REVIVE_INTERVAL
         } else {
             self.next_prune
@@ -189,6 +191,7 @@ impl<W: WriteSide> Writer<W> {
 
     /// Tries whether a database in trouble works again.
     async fn revive(&mut self) {
+        self.next_revival = Instant::now() + REVIVE_INTERVAL;
         match self.side.revive().await {
             Ok(()) => {
                 self.trouble = None;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use awc::ClientResponse;
-use awc::error::PayloadError;
+use awc::error::{ConnectError, PayloadError, SendRequestError};
 use awc::http::header;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -135,10 +135,20 @@ impl Client {
             Err(error) => Exchange {
                 answer: classify::failure(&error),
                 status: None,
-                detail: excerpt::bounded(&account.redact(&error.to_string())),
+                detail: excerpt::bounded(&account.redact(&words(&error))),
                 duration: Duration::ZERO,
             },
         }
+    }
+}
+
+/// Says what went wrong with a connection.
+fn words(error: &SendRequestError) -> String {
+    match error {
+        SendRequestError::Connect(ConnectError::Disconnected) => {
+            "the connection ended before an answer".to_owned()
+        }
+        error => error.to_string(),
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Sqlite {
     connection: SqliteConnection,
     file: DatabaseFile,
     run: i64,
-    /// When this run began, where the one before it did not stop cleanly.
+    /// Until when rows may have been sent by a run that did not record it.
     suspect_until: Option<Timestamp>,
     population: Population,
     accept: AcceptStatements,
@@ -65,9 +65,10 @@ pub(super) async fn open(url: &str, now: Timestamp) -> Result<(Sqlite, Reader), 
             error => StoreError::Migrate(error.into()),
         })?;
     let file = file.remember_identity();
-    let suspect_until = unclean_stop(&mut connection).await?.then_some(now);
-    let run = sqlx::query_scalar("INSERT INTO runs (started_at) VALUES (?) RETURNING run")
+    let suspect_until = suspect_until(&mut connection, now).await?;
+    let run = sqlx::query_scalar("INSERT INTO runs (started_at, suspect_until) VALUES (?, ?) RETURNING run")
         .bind(now.as_millis())
+        .bind(suspect_until.map(Timestamp::as_millis))
         .fetch_one(&mut connection)
         .await?;
     let customers: Vec<String> = sqlx::query_scalar("SELECT customer FROM ledger LIMIT 2")
@@ -94,13 +95,21 @@ pub(super) async fn open(url: &str, now: Timestamp) -> Result<(Sqlite, Reader), 
     Ok((sqlite, Reader::new(pool)))
 }
 
-/// Tells whether the last run ended without saying so.
-async fn unclean_stop(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    let stopped_at: Option<Option<i64>> =
-        sqlx::query_scalar("SELECT stopped_at FROM runs ORDER BY run DESC LIMIT 1")
+/// Returns until when rows may have been sent by a run that did not record it: until now where the
+/// last run ended without saying so, else as long as that run found.
+async fn suspect_until(
+    connection: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let last: Option<(Option<i64>, Option<i64>)> =
+        sqlx::query_as("SELECT stopped_at, suspect_until FROM runs ORDER BY run DESC LIMIT 1")
             .fetch_optional(connection)
             .await?;
-    Ok(stopped_at == Some(None))
+    Ok(match last {
+        Some((None, _)) => Some(now),
+        Some((Some(_), until)) => until.map(Timestamp::from_millis),
+        None => None,
+    })
 }
 
 fn options(file: &DatabaseFile) -> SqliteConnectOptions {

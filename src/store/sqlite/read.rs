@@ -106,6 +106,10 @@ impl ReadSide for Reader {
         .boxed()
     }
 
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.pool.close().boxed()
+    }
+
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>> {
         self.find_page(filter).boxed()
     }

@@ -31,9 +31,9 @@ pub(super) fn reply(step: &Step, notification: &Notification, reply: &Reply<'_>)
         409 if *step == Step::Send => Answer::Conflict,
         // A 404 that is not in Svix's own words comes from something that stands in its place.
         404 if Problem::read(reply.body).is_some_and(|problem| problem.is_not_found()) => Answer::NotFound,
-        404 | 408 => Answer::Unavailable { retry_after: asked() },
-        400..=499 => Answer::Rejected,
-        // 5xx, and redirects, which are not followed: Svix itself does not redirect.
+        400 | 413 | 422 => Answer::Rejected,
+        // 5xx, and what Svix itself does not say: redirects, which are not followed, and the 4xx of
+        // proxies and of servers that are not Svix. A wrong address must not cost a backlog.
         _ => Answer::Unavailable { retry_after: asked() },
     }
 }
@@ -49,16 +49,16 @@ pub(super) fn failure(error: &SendRequestError) -> Answer {
 }
 
 fn success(step: &Step, notification: &Notification, reply: &Reply<'_>) -> Answer {
-    // Only for a send is the status enough; an unreadable list proves nothing.
     let unreadable = Answer::Unavailable { retry_after: None };
     match step {
         Step::Send => {
-            let message: Option<MessageOut<'_>> = serde_json::from_slice(reply.body).ok();
-            let age = message.as_ref().and_then(|message| age(message, reply.date));
-            Answer::Accepted {
-                message_id: message.and_then(|message| message.id),
-                age,
-            }
+            // Without a message in it, the answer may have broken off, or come from somebody else.
+            serde_json::from_slice(reply.body).map_or(Answer::Ambiguous, |message: MessageOut<'_>| {
+                Answer::Accepted {
+                    age: age(&message, reply.date),
+                    message_id: message.id,
+                }
+            })
         }
         Step::FetchMessage => {
             serde_json::from_slice(reply.body).map_or(unreadable, |message: MessageOut<'_>| Answer::Message {

@@ -41,13 +41,16 @@ fn each_status_has_one_meaning() {
     let table = [
         (
             202,
-            "",
+            "{}",
             Answer::Accepted {
                 message_id: None,
                 age: None,
             },
-            "the status is enough",
+            "taken",
         ),
+        (202, "<html>", Answer::Ambiguous, "not Svix's words, or broken off"),
+        (405, "<html>", unavailable.clone(), "a proxy's page"),
+        (402, "{}", unavailable.clone(), "nothing that Svix says of a message"),
         (409, "", Answer::Conflict, "accepted earlier, perhaps"),
         (429, "", Answer::Limited { retry_after: SEVEN }, "over the limit"),
         (500, "", unavailable.clone(), "a fault"),

@@ -71,9 +71,11 @@ CREATE TABLE ledger (
     failed_attempts INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
--- Processes that have used this store. One that did not stop cleanly may have sent what it did not record.
+-- Processes that have used this store. One that did not stop cleanly may have sent what it did not
+-- record, so what was accepted before the next start stays suspect, over clean stops too.
 CREATE TABLE runs (
-    run        INTEGER PRIMARY KEY,
-    started_at INTEGER NOT NULL,
-    stopped_at INTEGER
+    run           INTEGER PRIMARY KEY,
+    started_at    INTEGER NOT NULL,
+    stopped_at    INTEGER,
+    suspect_until INTEGER
 );
