@@ -5,4 +5,5 @@ mod support;
 mod accepting;
 mod bounding;
 mod delivering;
+mod operating;
 mod surviving;

@@ -308,3 +308,39 @@ async fn a_second_signal_stops_at_once_and_loses_nothing() {
     eventually("it is delivered after all", async || process.client.stat("delivered").await == 1).await;
     assert_eq!(world.sandbox.message_count(), 1);
 }
+
+#[actix_web::test]
+async fn a_grace_that_does_not_suffice_is_reported_and_what_was_cut_off_is_proven_later() {
+    let world = World::new();
+    world.sandbox.set_faults(Faults {
+        hang_ratio: 1.0,
+        lose_dispatch_ratio: 1.0,
+        ..Faults::default()
+    });
+    let slow = [
+        ("SERVER__SHUTDOWN_GRACE_S", "1"),
+        ("SVIX__REQUEST_TIMEOUT_MS", "60000"),
+    ];
+    let mut process = world.start(&slow).await;
+    assert_eq!(process.client.post(&event("evt_1")).await.status, 202);
+    eventually("svix has it", async || world.sandbox.message_count() == 1).await;
+    process.signal("TERM");
+    assert!(!process.ended().await.success());
+    assert!(
+        process
+            .log()
+            .iter()
+            .any(|line| line.contains("not everything in flight ended in time"))
+    );
+    // A run in between that stops cleanly does not make it forget what may have been sent.
+    world.sandbox.set_faults(Faults::answering(429));
+    let mut process = world.start(&[]).await;
+    eventually("it is tried", async || world.sandbox.answered_with(429) > 0).await;
+    process.signal("TERM");
+    assert!(process.ended().await.success(), "{:?}", process.log());
+    world.sandbox.clear_faults();
+    let process = world.start(&[]).await;
+    eventually("it is delivered", async || process.client.stat("delivered").await == 1).await;
+    assert_eq!(world.sandbox.message_count(), 1);
+    assert_eq!(world.sandbox.undispatched(), Vec::<String>::new());
+}

@@ -22,9 +22,20 @@ impl TestProcess {
     }
 
     /// Starts a command that ends in the binary.
-    pub(crate) async fn spawn(mut command: Command, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn spawn(command: Command, settings: &[(&str, &str)]) -> Self {
+        Self::spawn_without(command, settings, &[]).await
+    }
+
+    /// Starts such a command, with some of the quick settings left out.
+    pub(crate) async fn spawn_without(
+        mut command: Command,
+        settings: &[(&str, &str)],
+        left_out: &[&str],
+    ) -> Self {
+        let mut environment = environment(settings);
+        environment.retain(|(name, _)| !left_out.iter().any(|key| name.ends_with(key)));
         command
-            .envs(environment(settings))
+            .envs(environment)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -43,14 +54,11 @@ impl TestProcess {
             lines,
         };
         eventually("the process listens", async || {
-            let url = process
-                .log()
-                .iter()
-                .find_map(|line| line.split("url=").nth(1).map(str::to_owned));
+            let url = process.log().iter().find_map(|line| listening_url(line));
             let exited = process.child.try_wait().expect("it can be waited for");
             assert!(exited.is_none(), "it ended with {exited:?}: {:?}", process.log());
             url.is_some_and(|url| {
-                process.client = Client::new(url);
+                process.client = Client::new(url.replace("0.0.0.0", "127.0.0.1"));
                 true
             })
         })
@@ -95,4 +103,13 @@ impl Drop for TestProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Finds the address in the line that says where it listens, in either format.
+fn listening_url(line: &str) -> Option<String> {
+    let url = line
+        .split(r#""url":""#)
+        .nth(1)
+        .or_else(|| line.split("url=").nth(1))?;
+    Some(url.split('"').next()?.to_owned())
 }
