@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 
 use crate::bare;
-use crate::event::Template;
+use crate::event::{Ids, Template};
 use crate::load::{End, Load, Outcome};
 use crate::machine;
 use crate::report::{Report, Row, median, micros_each, progress};
@@ -40,10 +40,45 @@ pub(crate) async fn measure(
         ),
         accepted: 0,
     };
-    let rate = accepting.against_bare(report).await?;
+    let (rate, bare) = accepting.against_bare(report).await?;
     accepting.at_half_load(rate, report).await?;
     accepting.fill(report).await?;
     accepting.restart(&place, report).await?;
+    place.clear()?;
+    if settings.ids.ordered {
+        scattered(settings, directory, bare, report).await
+    } else {
+        Ok(())
+    }
+}
+
+/// Measures accepting with ids in no order, where each event touches a page of the index of its own.
+async fn scattered(
+    settings: &Settings,
+    directory: &Path,
+    bare: f64,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    progress("accepting with scattered ids");
+    let place = Place::new(directory, "scattered")?;
+    let service = Service::start(&place, &Delivery::Off).await?;
+    let ids = Ids {
+        ordered: false,
+        ..settings.ids
+    };
+    let load = Load::new(place.address(), Template::post("/notifications", ids), settings.connections);
+    let outcome = load.full(End::After(settings.leg * 2)).await?;
+    report.row(Row {
+        what: "the same with scattered ids".to_owned(),
+        measured: format!("{:.0}/s", outcome.rate()),
+        compared_with: format!("{bare:.0}/s"),
+        ratio: Some(outcome.rate() / bare),
+        remark: format!(
+            "ids such as UUIDv4, in no order; p99 at full load {:.1} ms",
+            outcome.latency_ms(0.99)
+        ),
+    })?;
+    service.kill()?;
     place.clear()
 }
 
@@ -54,8 +89,8 @@ impl Accepting<'_> {
         Ok(outcome)
     }
 
-    /// Measures durable and bare accepting in turn; returns the durable rate.
-    async fn against_bare(&mut self, report: &mut Report) -> anyhow::Result<f64> {
+    /// Measures durable and bare accepting in turn; returns the two rates.
+    async fn against_bare(&mut self, report: &mut Report) -> anyhow::Result<(f64, f64)> {
         let (handle, address) = bare::serve()?;
         let bare_load =
             Load::new(address, Template::post("/events", self.settings.ids), self.settings.connections);
@@ -81,11 +116,11 @@ impl Accepting<'_> {
         }
         handle.stop(false).await;
         let shown: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
-        let (rate, ratio) = (median(durable), median(ratios));
+        let (rate, bare, ratio) = (median(durable), median(bare), median(ratios));
         report.row(Row {
             what: "durable accept ÷ bare actix-web handler".to_owned(),
             measured: format!("{rate:.0}/s"),
-            compared_with: format!("{:.0}/s", median(bare)),
+            compared_with: format!("{bare:.0}/s"),
             ratio: Some(ratio),
             remark: format!(
                 "medians of pairs ({}); p99 at full load {:.1} ms; processor time an event: service {:.0} µs, generator {:.0} µs",
@@ -96,7 +131,7 @@ impl Accepting<'_> {
             ),
         })?;
         report.at_least("durable accept ÷ bare handler", ratio, 0.25);
-        Ok(rate)
+        Ok((rate, bare))
     }
 
     async fn at_half_load(&mut self, full: f64, report: &mut Report) -> anyhow::Result<()> {

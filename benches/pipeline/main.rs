@@ -10,9 +10,9 @@
 //! | `BENCH_PAIRS` | 3: measurements of durable and of bare accepting, in turn |
 //! | `BENCH_BACKLOG` | 100000: events to drain |
 //! | `BENCH_QUEUED` | 1000000: events queued when memory and restart are measured |
-//! | `BENCH_CONNECTIONS` | 128: connections of the load generator |
+//! | `BENCH_CONNECTIONS` | 256: connections of the load generator |
 //! | `BENCH_CUSTOMERS` | 10: customers that the events belong to, in turn, 1 to 100 |
-//! | `BENCH_ORDERED_IDS` | 0; 1 gives events ascending ids instead of scattered ones |
+//! | `BENCH_ORDERED_IDS` | 1: ids ascend, as time-ordered ones do; 0 gives scattered ones |
 //!
 //! ```text
 //! accepting   durable ÷ bare, latency at half load, memory and restart     service   the process under test

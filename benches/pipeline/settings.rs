@@ -41,10 +41,10 @@ impl Settings {
             pairs,
             backlog,
             queued: number("BENCH_QUEUED", 1_000_000)?,
-            connections: number("BENCH_CONNECTIONS", 128)?,
+            connections: number("BENCH_CONNECTIONS", 256)?,
             ids: Ids {
                 customers,
-                ordered: number("BENCH_ORDERED_IDS", 0)? == 1,
+                ordered: number("BENCH_ORDERED_IDS", 1)? == 1,
             },
         })
     }

@@ -23,6 +23,9 @@ use crate::store::{Store, StoreOptions};
 use reload::Watcher;
 pub(crate) use reload::level;
 
+/// The tick of the clock that actix takes its deadlines from, by which they may come too early.
+const CLOCK_TICK: Duration = Duration::from_millis(500);
+
 /// What the process is told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
@@ -201,7 +204,7 @@ fn serve(config: &Config, listener: TcpListener, gateway: Data<Gateway>) -> anyh
     })
     .workers(workers)
     .max_connections(server.max_connections.div_ceil(workers))
-    .client_request_timeout(Duration::from_millis(server.head_timeout_ms))
+    .client_request_timeout(Duration::from_millis(server.head_timeout_ms) + CLOCK_TICK)
     .keep_alive(Duration::from_secs(server.keep_alive_s))
     .shutdown_timeout(server.shutdown_grace_s)
     .disable_signals()

@@ -12,9 +12,11 @@ mod list;
 mod problem;
 mod shapes;
 mod stats;
+mod unread;
 
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 
@@ -24,7 +26,8 @@ pub use problem::{Code, Problem};
 
 /// Mounts every route; the server and the tests share it.
 pub fn routes(config: &mut ServiceConfig) {
-    config
+    let all = web::scope("")
+        .wrap(from_fn(unread::hold))
         .service(resource(
             "/notifications",
             [
@@ -35,9 +38,25 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/notifications/{id}", [(Method::GET, web::get().to(find::find))]))
         .service(resource("/stats", [(Method::GET, web::get().to(stats::stats))]))
         .service(resource("/health", [(Method::GET, web::get().to(health::health))]))
-        .service(resource("/health/live", [(Method::GET, web::get().to(health::live))]))
-        .service(resource("/health/ready", [(Method::GET, web::get().to(health::ready))]))
+        // Some load balancers ask with HEAD.
+        .service(resource(
+            "/health/live",
+            [
+                (Method::GET, web::get().to(health::live)),
+                (Method::HEAD, web::head().to(health::live)),
+            ],
+        ))
+        .service(resource(
+            "/health/ready",
+            [
+                (Method::GET, web::get().to(health::ready)),
+                (Method::HEAD, web::head().to(health::ready)),
+            ],
+        ))
         .default_service(web::to(no_such_path));
+    // A request may be about no path at all, such as `OPTIONS *`.
+    let rest = web::to(no_such_path).wrap(from_fn(unread::hold));
+    config.service(all).default_service(rest);
 }
 
 /// Makes a resource that answers other methods with what it allows.

@@ -19,6 +19,8 @@ mod writer;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+pub(crate) mod examples;
 
 pub use condition::Condition;
 pub use error::{StoreError, Trouble};

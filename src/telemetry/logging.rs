@@ -24,6 +24,8 @@ pub fn init(level: LevelFilter, format: LogFormat) -> Result<(), SetLoggerError>
     Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("svix_hooks", LevelFilter::Trace)
+        // Says as an error whatever callers send that is no HTTP.
+        .filter_module("actix_http", LevelFilter::Off)
         .target(Target::Stderr)
         .format(move |out, record| {
             let line = match format {

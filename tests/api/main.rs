@@ -1,9 +1,19 @@
 //! The service as its callers, its operators and Svix see it.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what a test or its support cannot do fails the test"
+)]
+
 mod support;
 
 mod accepting;
+mod bad_input;
 mod bounding;
 mod delivering;
+mod keys;
+mod looking_up;
 mod operating;
 mod surviving;

@@ -42,24 +42,22 @@ struct Candidate<'a> {
 }
 
 impl AcceptStatements {
-    /// Stores what is new. Answers in the order of `news`.
+    /// Stores what is new, numbered after `last_row`. Answers in the order of `news`.
     pub(super) async fn run(
         &self,
         connection: &mut SqliteConnection,
         news: &[NewNotification],
         population: &Population,
+        last_row: i64,
         changes: &mut Changes,
     ) -> Result<Vec<AcceptReceipt>, StoreError> {
         if news.is_empty() {
             return Ok(Vec::new());
         }
-        let last: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM notifications")
-            .fetch_one(&mut *connection)
-            .await?;
         let taken = Taken::find(connection, news, population).await?;
         let candidates: Vec<Candidate<'_>> = news
             .iter()
-            .zip(last.unwrap_or(0) + 1..)
+            .zip(last_row + 1..)
             .map(|(new, row)| Candidate {
                 row,
                 event_id: taken.event_id(new),
@@ -71,7 +69,7 @@ impl AcceptStatements {
             let query = chunk.iter().fold(sqlx::query(statement), bind_notification);
             let stored = query.execute(&mut *connection).await?.rows_affected();
             if stored != chunk.len() as u64 {
-                find_known(connection, chunk, &mut known).await?;
+                find_known(connection, &candidates, chunk, &mut known).await?;
             }
         }
         let stored: Vec<&Candidate<'_>> = candidates
@@ -132,6 +130,7 @@ fn bind_notification<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'
 /// Reads what stands where some of a chunk should have gone.
 async fn find_known(
     connection: &mut SqliteConnection,
+    candidates: &[Candidate<'_>],
     chunk: &[Candidate<'_>],
     known: &mut HashMap<i64, Existing>,
 ) -> Result<(), StoreError> {
@@ -155,7 +154,7 @@ async fn find_known(
             // One in the same transaction has no event yet.
             let stored: Option<Vec<u8>> = body.bind(seq).fetch_optional(&mut *connection).await?;
             let here = || {
-                chunk
+                candidates
                     .iter()
                     .find(|other| other.row == seq)
                     .map(|other| other.new.event.to_vec())

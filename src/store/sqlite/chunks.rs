@@ -4,7 +4,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::{SqlSafeStr, SqlStr};
 
 /// The sizes, largest first; any number of rows is a sum of these.
-const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+const SIZES: [usize; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
 
 /// One statement for each size.
 pub(super) struct Chunked([SqlStr; SIZES.len()]);
@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn every_row_is_in_exactly_one_chunk_in_order() {
         let statements = Chunked::new("INSERT INTO t VALUES", 2, "RETURNING a");
-        for total in [0, 1, 7, 64, 200] {
+        for total in [0, 1, 7, 64, 700] {
             let rows: Vec<usize> = (0..total).collect();
             for largest in [1, LARGEST] {
                 let chunks = statements.cut(&rows, largest);

@@ -28,9 +28,13 @@ pub(super) async fn run(
     leased: &HashSet<i64>,
     suspect_until: Option<Timestamp>,
 ) -> Result<Vec<Claimed>, StoreError> {
+    // A name that was made a blob is another value to SQLite; its rows are found to be set aside.
     let due: Vec<i64> = sqlx::query_scalar(
-        "SELECT seq FROM notifications INDEXED BY notifications_due \
-         WHERE state = 'queued' AND customer = ? AND due_at <= ? ORDER BY due_at, seq LIMIT ?",
+        "SELECT seq FROM (SELECT seq FROM notifications INDEXED BY notifications_due \
+         WHERE state = 'queued' AND customer = ?1 AND due_at <= ?2 ORDER BY due_at, seq LIMIT ?3) \
+         UNION ALL \
+         SELECT seq FROM (SELECT seq FROM notifications INDEXED BY notifications_due \
+         WHERE state = 'queued' AND customer = CAST(?1 AS BLOB) AND due_at <= ?2 LIMIT ?3)",
     )
     .bind(customer.as_str().to_owned())
     .bind(now.as_millis())

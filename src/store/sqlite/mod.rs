@@ -24,6 +24,7 @@ use super::{StoreError, Trouble};
 use crate::domain::{Customer, Reason, State, Timestamp};
 use accept::AcceptStatements;
 use file::DatabaseFile;
+use ledger::LedgerStatements;
 use population::Population;
 pub(super) use read::Reader;
 use settle::SettleStatements;
@@ -32,7 +33,7 @@ use settle::SettleStatements;
 const READERS: u32 = 3;
 
 /// Pages that the log may grow to before it is folded into the database: 64 MiB.
-const CHECKPOINT_PAGES: &str = "16384";
+const CHECKPOINT_PAGES: &str = "1000";
 
 /// The writer's page cache, in KiB, negative as SQLite wants it.
 const WRITER_CACHE: &str = "-32768";
@@ -47,6 +48,9 @@ pub(super) struct Sqlite {
     population: Population,
     accept: AcceptStatements,
     settle: SettleStatements,
+    ledger: LedgerStatements,
+    /// The highest number that was given to a row.
+    last_row: i64,
 }
 
 /// Opens the file, which no other process may have open, and brings its tables up to date.
@@ -71,6 +75,7 @@ pub(super) async fn open(url: &str, now: Timestamp) -> Result<(Sqlite, Reader), 
         .bind(suspect_until.map(Timestamp::as_millis))
         .fetch_one(&mut connection)
         .await?;
+    let last_row = last_row(&mut connection).await?;
     let customers: Vec<String> = sqlx::query_scalar("SELECT customer FROM ledger LIMIT 2")
         .fetch_all(&mut connection)
         .await?;
@@ -91,8 +96,21 @@ pub(super) async fn open(url: &str, now: Timestamp) -> Result<(Sqlite, Reader), 
         population,
         accept: AcceptStatements::default(),
         settle: SettleStatements::default(),
+        ledger: LedgerStatements::default(),
+        last_row,
     };
     Ok((sqlite, Reader::new(pool)))
+}
+
+/// Returns the highest number that a row has. An event that lost its notification keeps its number,
+/// or it would be in the way.
+async fn last_row(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT max(coalesce((SELECT max(seq) FROM notifications), 0), \
+         coalesce((SELECT max(seq) FROM events), 0))",
+    )
+    .fetch_one(connection)
+    .await
 }
 
 /// Returns until when rows may have been sent by a run that did not record it: until now where the
@@ -143,7 +161,7 @@ impl Sqlite {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         let receipts = self
             .accept
-            .run(&mut transaction, &batch.accepts, &self.population, &mut changes)
+            .run(&mut transaction, &batch.accepts, &self.population, self.last_row, &mut changes)
             .await?;
         if !self
             .settle
@@ -156,8 +174,9 @@ impl Sqlite {
         for customer in &batch.duplicates {
             changes.duplicate(customer);
         }
-        ledger::apply(&mut transaction, &changes).await?;
+        self.ledger.run(&mut transaction, &changes).await?;
         transaction.commit().await?;
+        self.last_row += rows::index(batch.accepts.len());
         changes
             .iter()
             .for_each(|(customer, _)| self.population.add(customer));
@@ -205,7 +224,7 @@ impl WriteSide for Sqlite {
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 1 {
-            ledger::apply(&mut transaction, &changes).await?;
+            self.ledger.run(&mut transaction, &changes).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -229,6 +248,7 @@ impl WriteSide for Sqlite {
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
+        self.last_row = last_row(&mut fresh).await?;
         let broken = std::mem::replace(&mut self.connection, fresh);
         // It served its time; what it has to say about its end helps nobody.
         let _ = broken.close().await;
@@ -263,4 +283,4 @@ fn missing() -> StoreError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

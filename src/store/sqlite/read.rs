@@ -146,7 +146,7 @@ impl ReadSide for Reader {
     ) -> BoxFuture<'_, Result<Vec<(Customer, bool)>, StoreError>> {
         async move {
             // Steps from customer to customer through the index of what is queued.
-            let found: Vec<(String, bool)> = sqlx::query_as(
+            let found: Vec<(Vec<u8>, bool)> = sqlx::query_as(
                 "WITH RECURSIVE step (customer) AS ( \
                    SELECT (SELECT customer FROM notifications INDEXED BY notifications_due \
                            WHERE state = 'queued' AND customer > ?1 ORDER BY customer LIMIT 1) \
@@ -154,7 +154,7 @@ impl ReadSide for Reader {
                    SELECT (SELECT n.customer FROM notifications AS n INDEXED BY notifications_due \
                            WHERE n.state = 'queued' AND n.customer > step.customer ORDER BY n.customer LIMIT 1) \
                    FROM step WHERE step.customer IS NOT NULL LIMIT ?3) \
-                 SELECT customer, EXISTS ( \
+                 SELECT CAST(customer AS BLOB), EXISTS ( \
                    SELECT 1 FROM notifications AS n INDEXED BY notifications_due \
                    WHERE n.state = 'queued' AND n.customer = step.customer AND n.due_at <= ?2) \
                  FROM step WHERE customer IS NOT NULL",
@@ -164,7 +164,12 @@ impl ReadSide for Reader {
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;
-            Ok(found.iter().filter_map(|(name, due)| Some((Customer::parse(name).ok()?, *due))).collect())
+            // One name that cannot be read must not hide the others.
+            let readable = |(name, due): &(Vec<u8>, bool)| {
+                let name = std::str::from_utf8(name).ok()?;
+                Some((Customer::parse(name).ok()?, *due))
+            };
+            Ok(found.iter().filter_map(readable).collect())
         }
         .boxed()
     }

@@ -1,5 +1,7 @@
 //! Records what came of notifications.
 
+use std::collections::HashSet;
+
 use sqlx::Sqlite;
 use sqlx::sqlite::SqliteConnection;
 
@@ -55,6 +57,7 @@ impl SettleStatements {
         changes: &mut Changes,
     ) -> Result<bool, StoreError> {
         let largest = if row_by_row { 1 } else { LARGEST };
+        let mut passed_over = HashSet::new();
         for (statement, chunk) in self.notifications.cut(settlements, largest) {
             let query = chunk.iter().fold(sqlx::query(statement), bind_settlement);
             let settled = query.execute(&mut *connection).await?.rows_affected();
@@ -62,13 +65,17 @@ impl SettleStatements {
                 chunk
                     .iter()
                     .for_each(|(_, settlement)| changes.settled(settlement));
-            } else if !row_by_row {
+            } else if row_by_row {
+                passed_over.extend(chunk.iter().map(|(leased, _)| leased.row));
+            } else {
                 return Ok(false);
             }
         }
         let attempts: Vec<(i64, &Attempt)> = settlements
             .iter()
-            .filter(|(_, settlement)| !settlement.is_first_try_success())
+            .filter(|(leased, settlement)| {
+                !settlement.is_first_try_success() && !passed_over.contains(&leased.row)
+            })
             .flat_map(|(leased, settlement)| settlement.attempts.iter().map(|attempt| (leased.row, attempt)))
             .filter(|(_, attempt)| attempt.number <= ATTEMPTS_KEPT)
             .collect();

@@ -1,1 +1,0 @@
-//! What every database behind the store must do.

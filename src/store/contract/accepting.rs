@@ -1,0 +1,211 @@
+//! What accepting must do.
+
+use std::task::Poll;
+
+use futures_util::future::{join, join_all};
+
+use super::Fixture;
+use crate::domain::{Customer, State, Timestamp};
+use crate::store::examples::{accept, customer, eventually, find, new, post_known, with_event};
+use crate::store::{Accepted, Filter, NewNotification};
+
+pub(super) async fn what_is_accepted_is_given_back_byte_for_byte<F: Fixture>() {
+    let (fixture, odd) = (F::fresh().await, " {\"id\" : \"evt_1\",\t\"data\":{\"ü\":\"\\u0000\"}}\n");
+    let store = fixture.open().await;
+    let posted = NewNotification {
+        payload: 25..40,
+        occurred_at: Some(Timestamp::from_millis(-1)),
+        create_application: true,
+        ..with_event(new("Äpfel & Söhne", "evt_1"), odd)
+    };
+    let notification = accept(&store, posted.clone()).await;
+    assert_eq!((&notification.event, &notification.payload), (&posted.event, &posted.payload));
+
+    let record = find(&store, posted.id).await;
+    assert_eq!(store.event(record.row).await.unwrap().as_deref(), Some(odd.as_bytes()));
+    assert_eq!((record.id, record.state, record.reason), (posted.id, State::Queued, None));
+    assert_eq!((&record.customer, &record.account), (&posted.customer, &posted.account));
+    assert_eq!((&*record.application, &record.event_type), (&*posted.application, &posted.event_type));
+    assert_eq!((&record.event_id, record.digest.as_slice()), (&posted.event_key, &posted.digest[..]));
+    assert_eq!((record.occurred_at, record.accepted_at), (posted.occurred_at, posted.accepted_at));
+    assert_eq!((record.settled_at, record.last_sent), (None, None));
+
+    let listed = store
+        .list(Filter {
+            limit: 10,
+            ..Filter::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(listed.records.iter().map(|record| record.id).collect::<Vec<_>>(), [posted.id]);
+    assert_eq!(listed.next, None);
+
+    let claimed = store.claim(posted.customer.clone(), 10).await.unwrap();
+    let [leased] = claimed.as_slice() else {
+        panic!("{claimed:?}")
+    };
+    assert_eq!((&leased.notification.event, &leased.notification.payload), (&posted.event, &posted.payload));
+    assert!(leased.notification.create_application);
+}
+
+pub(super) async fn the_same_event_again_is_known_and_counted<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let first = accept(&store, new("acme", "evt_1")).await;
+    for _ in 0..3 {
+        let known = post_known(&store, new("acme", "evt_1")).await;
+        assert_eq!((known.id, known.state, known.other_event), (first.id, State::Queued, None));
+        assert_eq!(known.event_id, first.event_id);
+    }
+    store.note_duplicate(customer("acme"));
+    // Commands are taken in order.
+    drop(store.claim(customer("acme"), 0).await.unwrap());
+    let totals = store.totals().await.unwrap();
+    assert_eq!((totals.accepted, totals.duplicates, totals.queued), (1, 4, 1));
+}
+
+pub(super) async fn other_bytes_under_a_known_id_are_answered_with_what_is_stored<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let first = accept(&store, new("acme", "evt_1")).await;
+    let known = post_known(&store, with_event(new("acme", "evt_1"), "{\"other\":true}")).await;
+    assert_eq!(known.id, first.id);
+    assert_eq!(known.other_event.as_deref(), Some(&first.event[..]));
+    let totals = store.totals().await.unwrap();
+    assert_eq!((totals.accepted, totals.duplicates), (1, 0), "it is no duplicate, it is a mistake");
+}
+
+pub(super) async fn an_id_that_comes_twice_at_once_is_stored_once<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    for round in 0..20 {
+        let id = format!("evt_{round}");
+        let answers =
+            join_all([1, 2].map(|_| async { store.accept(new("acme", &id), true).await.unwrap() })).await;
+        let [Accepted::New { notification, .. }, Accepted::Known(known)] = answers.as_slice() else {
+            panic!("{answers:?}");
+        };
+        assert_eq!((known.id, &known.other_event), (notification.id, &None));
+    }
+    let totals = store.totals().await.unwrap();
+    assert_eq!((totals.accepted, totals.duplicates), (20, 20));
+}
+
+pub(super) async fn other_bytes_that_come_at_once_are_answered_with_what_is_stored<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let posts: Vec<NewNotification> = (0..300)
+        .map(|number| {
+            let new = new("acme", &format!("evt_{}", number % 150));
+            with_event(new, format!("{{\"number\":{number}}}"))
+        })
+        .collect();
+    // The first commit takes its time, in which the others gather to a large one.
+    let answers = join_all(posts.iter().map(|new| store.accept(new.clone(), false))).await;
+    for (number, answer) in answers.into_iter().enumerate() {
+        match answer.unwrap() {
+            Accepted::New { .. } => assert!(number < 150, "{number} is the first of its id"),
+            Accepted::Known(known) => {
+                let first = &posts[number - 150];
+                assert_eq!(known.id, first.id);
+                assert_eq!(known.other_event.as_deref(), Some(&first.event[..]), "{number}");
+            }
+        }
+    }
+}
+
+async fn found_ids<F: Fixture>(
+    first: NewNotification,
+    second: NewNotification,
+    at_once: bool,
+) -> [String; 2] {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let (one, other) = if at_once {
+        join(accept(&store, first), accept(&store, second)).await
+    } else {
+        (accept(&store, first).await, accept(&store, second).await)
+    };
+    let page = store
+        .list(Filter {
+            event_id: Some("evt_1".to_owned()),
+            limit: 10,
+            ..Filter::default()
+        })
+        .await
+        .unwrap();
+    let found: Vec<_> = page.records.iter().map(|record| record.id).collect();
+    assert_eq!(found, [other.id, one.id], "both are found by the caller's id");
+    let mut ids = Vec::new();
+    for notification in [one, other] {
+        let id = notification.event_id.as_str().to_owned();
+        let filter = Filter {
+            event_id: Some(id.clone()),
+            customer: Some(notification.customer),
+            limit: 10,
+            ..Filter::default()
+        };
+        let page = store.list(filter).await.unwrap();
+        assert_eq!(page.records.len(), 1, "and by the id at Svix");
+        assert_eq!(page.records[0].id, notification.id);
+        ids.push(id);
+    }
+    ids.try_into().unwrap()
+}
+
+pub(super) async fn customers_that_share_an_application_get_ids_of_their_own<F: Fixture>() {
+    for at_once in [false, true] {
+        let [first, second] = found_ids::<F>(new("acme", "evt_1"), new("globex", "evt_1"), at_once).await;
+        assert_eq!(first, "evt_1", "who came first keeps it");
+        assert_ne!(second, "evt_1", "Svix would take it for the same message");
+    }
+}
+
+pub(super) async fn customers_with_applications_of_their_own_keep_their_ids<F: Fixture>() {
+    let own = |name: &str| NewNotification {
+        application: format!("app-{name}").into(),
+        shared_application: false,
+        ..new(name, "evt_1")
+    };
+    for at_once in [false, true] {
+        assert_eq!(found_ids::<F>(own("acme"), own("globex"), at_once).await, ["evt_1", "evt_1"]);
+    }
+}
+
+pub(super) async fn hundreds_of_accepts_at_once_are_all_answered<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let names = ["acme", "globex", "initech"];
+    let posts = (0..300).map(|number| accept(&store, new(names[number % 3], &format!("evt_{number}"))));
+    let accepted = join_all(posts).await;
+    for notification in &accepted {
+        assert_eq!(find(&store, notification.id).await.event_id, notification.event_id);
+    }
+    let mut claimed = Vec::new();
+    for name in names {
+        claimed.extend(store.claim(customer(name), 1000).await.unwrap());
+    }
+    assert_eq!(claimed.len(), 300);
+    assert_eq!(store.totals().await.unwrap().accepted, 300);
+}
+
+pub(super) async fn a_caller_that_goes_away_leaves_nothing_leased<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    for round in 0..20 {
+        let mut accepting = Box::pin(store.accept(new("acme", &format!("evt_{round}")), true));
+        std::future::poll_fn(|context| {
+            let _ = accepting.as_mut().poll(context);
+            Poll::Ready(())
+        })
+        .await;
+        drop(accepting);
+    }
+    let acme: Customer = customer("acme");
+    let mut held = Vec::new();
+    eventually("every row can be claimed", async || {
+        held.extend(store.claim(acme.clone(), 100).await.unwrap());
+        held.len() == 20
+    })
+    .await;
+}

@@ -1,0 +1,134 @@
+//! What claiming must do.
+
+use std::time::Duration;
+
+use super::Fixture;
+use crate::domain::{AnswerKind, NotificationId, State, Timestamp};
+use crate::store::examples::{accept, accept_leased, customer, delivered, eventually, find, new, settlement};
+use crate::store::{Leased, NewNotification, Settlement, Store};
+
+fn ids(leased: &[Leased]) -> Vec<NotificationId> {
+    leased.iter().map(|leased| leased.notification.id).collect()
+}
+
+async fn claim(store: &Store, name: &str, limit: usize) -> Vec<Leased> {
+    store.claim(customer(name), limit).await.unwrap()
+}
+
+pub(super) async fn what_is_accepted_without_a_lease_can_be_claimed_at_once<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let notification = accept(&store, new("acme", "evt_1")).await;
+    let claimed = claim(&store, "acme", 10).await;
+    assert_eq!(ids(&claimed), [notification.id]);
+    assert!(claim(&store, "acme", 10).await.is_empty(), "one holds it at a time");
+    drop(claimed);
+    assert_eq!(ids(&claim(&store, "acme", 10).await), [notification.id]);
+}
+
+pub(super) async fn what_is_leased_cannot_be_claimed_until_the_lease_is_dropped<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let (notification, lease) = accept_leased(&store, new("acme", "evt_1")).await;
+    assert!(claim(&store, "acme", 10).await.is_empty());
+    drop(lease);
+    assert_eq!(ids(&claim(&store, "acme", 10).await), [notification.id]);
+}
+
+pub(super) async fn a_claim_takes_the_oldest_first_up_to_its_limit<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let mut stored = Vec::new();
+    for (id, accepted_at) in [("third", 30), ("first", 10), ("second", 20), ("last", 30)] {
+        let accepted_at = Timestamp::from_millis(accepted_at);
+        let new = NewNotification {
+            accepted_at,
+            ..new("acme", id)
+        };
+        stored.push(accept(&store, new).await.id);
+    }
+    let oldest = claim(&store, "acme", 2).await;
+    assert_eq!(ids(&oldest), [stored[1], stored[2]]);
+    let rest = claim(&store, "acme", 2).await;
+    assert_eq!(ids(&rest), [stored[0], stored[3]], "those that are held are passed over");
+    assert!(claim(&store, "acme", 0).await.is_empty());
+}
+
+pub(super) async fn a_claim_takes_from_one_customer_only<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let acme = accept(&store, new("acme", "evt_1")).await.id;
+    let acme_corp = accept(&store, new("acme corp", "evt_1")).await.id;
+    assert_eq!(ids(&claim(&store, "acme", 10).await), [acme]);
+    assert_eq!(ids(&claim(&store, "acme corp", 10).await), [acme_corp]);
+    assert!(claim(&store, "nobody", 10).await.is_empty());
+}
+
+pub(super) async fn what_is_settled_is_never_claimed<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    for state in [State::Delivered, State::Filtered, State::Dead, State::Expired] {
+        let (notification, lease) = accept_leased(&store, new("acme", state.as_str())).await;
+        let outcome = settlement(&notification, state, AnswerKind::Rejected);
+        store.settle(outcome, lease).await.unwrap();
+        assert_eq!(find(&store, notification.id).await.state, state);
+    }
+    assert!(claim(&store, "acme", 10).await.is_empty());
+    assert!(store.waiting_customers(None, 10).await.unwrap().is_empty());
+}
+
+pub(super) async fn a_retry_is_not_claimed_before_it_is_due<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let acme = customer("acme");
+    let retry = |notification: &_, wait| Settlement {
+        due_at: store.now().after(wait),
+        ..settlement(notification, State::Queued, AnswerKind::Unavailable)
+    };
+    let (notification, lease) = accept_leased(&store, new("acme", "evt_1")).await;
+    store
+        .settle(retry(&notification, Duration::from_secs(3600)), lease)
+        .await
+        .unwrap();
+    assert!(claim(&store, "acme", 10).await.is_empty());
+    assert_eq!(store.waiting_customers(None, 10).await.unwrap(), [(acme.clone(), false)]);
+
+    let (soon, lease) = accept_leased(&store, new("acme", "evt_2")).await;
+    let outcome = retry(&soon, Duration::from_millis(50));
+    let due_at = outcome.due_at;
+    store.settle(outcome, lease).await.unwrap();
+    let mut claimed = Vec::new();
+    eventually("the earlier one is due", async || {
+        claimed = claim(&store, "acme", 10).await;
+        let now = store.now();
+        assert!(claimed.is_empty() || now >= due_at, "{now} is before {due_at}");
+        !claimed.is_empty()
+    })
+    .await;
+    assert_eq!(ids(&claimed), [soon.id]);
+    assert_eq!(claimed[0].notification.progress.attempts, 1);
+    assert_eq!(store.waiting_customers(None, 10).await.unwrap(), [(acme, true)]);
+    let Leased { notification, lease } = claimed.remove(0);
+    store.settle(delivered(&notification), lease).await.unwrap();
+}
+
+pub(super) async fn customers_that_wait_are_named_page_by_page<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    for name in ["b", "d", "a", "c", "a", "b"] {
+        accept(&store, new(name, &NotificationId::generate().to_string())).await;
+    }
+    let mut names = String::new();
+    let mut after = None;
+    loop {
+        let page = store.waiting_customers(after.clone(), 3).await.unwrap();
+        let Some((last, _)) = page.last() else { break };
+        after = Some(last.clone());
+        names.extend(
+            page.iter()
+                .map(|(customer, due)| format!("{customer}{} ", u8::from(*due))),
+        );
+        names.push('|');
+    }
+    assert_eq!(names, "a1 b1 c1 |d1 |");
+}
