@@ -429,8 +429,8 @@ async fn wrong_methods_and_paths_get_a_problem_too() {
         ("POST", "/notifications/1", "GET", "nothing is posted to a notification"),
         ("POST", "/stats", "GET", "numbers are read"),
         ("PATCH", "/health", "GET", "as is health"),
-        ("POST", "/health/live", "GET", "with or without a key"),
-        ("POST", "/health/ready", "GET", "with or without a key"),
+        ("POST", "/health/live", "GET, HEAD", "with or without a key"),
+        ("POST", "/health/ready", "GET, HEAD", "with or without a key"),
     ];
     for (method, path, allowed, why) in methods {
         let answer = app.client.request(method, path).await;
