@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file in WAL mode, one writing connection, some reading ones.
 
 mod accept;
+mod checkpoint;
 mod chunks;
 mod claim;
 mod file;
@@ -23,6 +24,7 @@ use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
 use super::{StoreError, Trouble};
 use crate::domain::{Customer, Reason, State, Timestamp};
 use accept::AcceptStatements;
+use checkpoint::Checkpointer;
 use file::DatabaseFile;
 use ledger::LedgerStatements;
 use population::Population;
@@ -32,8 +34,11 @@ use settle::SettleStatements;
 /// Connections that read beside the writer.
 const READERS: u32 = 3;
 
-/// Pages that the log may grow to before it is folded into the database: 64 MiB.
-const CHECKPOINT_PAGES: &str = "1000";
+/// Pages that the log may grow to before the writer itself folds it into the database: 64 MiB.
+const CHECKPOINT_PAGES: &str = "16384";
+
+/// What a row takes beside its event, in bytes.
+const ROW_BYTES: usize = 512;
 
 /// The writer's page cache, in KiB, negative as SQLite wants it.
 const WRITER_CACHE: &str = "-32768";
@@ -41,6 +46,7 @@ const WRITER_CACHE: &str = "-32768";
 /// The writing side of the embedded store.
 pub(super) struct Sqlite {
     connection: SqliteConnection,
+    checkpointer: Checkpointer,
     file: DatabaseFile,
     run: i64,
     /// Until when rows may have been sent by a run that did not record it.
@@ -88,8 +94,10 @@ pub(super) async fn open(url: &str, now: Timestamp) -> Result<(Sqlite, Reader), 
         .max_connections(READERS)
         .acquire_timeout(Duration::from_secs(5))
         .connect_lazy_with(options(&file).read_only(true));
+    let checkpointer = Checkpointer::start(options(&file)).await?;
     let sqlite = Sqlite {
         connection,
+        checkpointer,
         file,
         run,
         suspect_until,
@@ -177,6 +185,7 @@ impl Sqlite {
         self.ledger.run(&mut transaction, &changes).await?;
         transaction.commit().await?;
         self.last_row += rows::index(batch.accepts.len());
+        self.checkpointer.written(weight(batch));
         changes
             .iter()
             .for_each(|(customer, _)| self.population.add(customer));
@@ -249,6 +258,10 @@ impl WriteSide for Sqlite {
             .await?;
         transaction.commit().await?;
         self.last_row = last_row(&mut fresh).await?;
+        let checkpointer = Checkpointer::start(options(&self.file)).await?;
+        std::mem::replace(&mut self.checkpointer, checkpointer)
+            .close()
+            .await;
         let broken = std::mem::replace(&mut self.connection, fresh);
         // It served its time; what it has to say about its end helps nobody.
         let _ = broken.close().await;
@@ -268,8 +281,15 @@ impl WriteSide for Sqlite {
                 .execute(&mut self.connection)
                 .await?;
         }
+        self.checkpointer.close().await;
         Ok(self.connection.close().await?)
     }
+}
+
+/// Estimates how much a batch writes, in bytes.
+fn weight(batch: &Batch) -> usize {
+    let accepts: usize = batch.accepts.iter().map(|new| new.event.len() + ROW_BYTES).sum();
+    accepts + batch.settlements.len() * ROW_BYTES
 }
 
 /// The trouble of a database file that is not where it was.
