@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::store::StoreError;
 
 /// How much is written between two rounds, in bytes of events.
-const ROUND: usize = 2 * 1024 * 1024;
+const ROUND: usize = 512 * 1024;
 
 /// The thread that folds the log, as the writer holds it. Ends when it is dropped.
 pub(super) struct Checkpointer {

@@ -1,41 +1,51 @@
-//! Multi-row statements in a few sizes, so that each text is prepared once and used for ever.
+//! Multi-row statements of known sizes, so that each text is prepared once and used for ever, and a
+//! batch is few statements: each is a trip to the connection's thread and back.
 
 use sqlx::AssertSqlSafe;
 use sqlx::{SqlSafeStr, SqlStr};
 
-/// The sizes, largest first; any number of rows is a sum of these.
-const SIZES: [usize; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
+/// Every number of rows up to this has a statement of its own.
+const EXACT: usize = 64;
+
+/// Sizes beyond that, smallest first.
+const BEYOND: [usize; 2] = [128, 256];
+
+/// The largest chunk, for the common way.
+pub(super) const LARGEST: usize = 256;
+
+/// Statements that the writer's connection should keep prepared: those of five kinds.
+pub(super) const PREPARED: usize = 5 * (EXACT + BEYOND.len()) + 32;
 
 /// One statement for each size.
-pub(super) struct Chunked([SqlStr; SIZES.len()]);
+pub(super) struct Chunked(Vec<(usize, SqlStr)>);
 
 impl Chunked {
     /// Makes the statements `head (?, …), (?, …) tail` with `columns` parameters a row.
     pub(super) fn new(head: &str, columns: usize, tail: &str) -> Self {
         let row = format!("({})", vec!["?"; columns].join(", "));
-        Self(SIZES.map(|size| {
+        let statement = |size: usize| {
             let rows = vec![row.as_str(); size].join(", ");
             // Nothing but fixed text and question marks is in it.
-            AssertSqlSafe(format!("{head} {rows} {tail}")).into_sql_str()
-        }))
+            (size, AssertSqlSafe(format!("{head} {rows} {tail}")).into_sql_str())
+        };
+        Self((1..=EXACT).chain(BEYOND).map(statement).collect())
     }
 
-    /// Cuts rows into chunks of the known sizes, each with its statement.
+    /// Cuts rows into chunks of the known sizes, none above `largest`, each with its statement.
     pub(super) fn cut<'a, T>(&self, mut rows: &'a [T], largest: usize) -> Vec<(SqlStr, &'a [T])> {
         let mut chunks = Vec::new();
-        for (size, statement) in SIZES.iter().zip(&self.0) {
-            while *size <= largest && rows.len() >= *size {
-                let (chunk, rest) = rows.split_at(*size);
-                chunks.push((statement.clone(), chunk));
-                rows = rest;
-            }
+        while !rows.is_empty() {
+            let fits = |(size, _): &&(usize, SqlStr)| *size <= rows.len().min(largest);
+            let Some((size, statement)) = self.0.iter().rev().find(fits) else {
+                break;
+            };
+            let (chunk, rest) = rows.split_at(*size);
+            chunks.push((statement.clone(), chunk));
+            rows = rest;
         }
         chunks
     }
 }
-
-/// The largest chunk, for the common way.
-pub(super) const LARGEST: usize = SIZES[0];
 
 #[cfg(test)]
 mod tests {

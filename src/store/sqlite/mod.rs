@@ -153,6 +153,7 @@ async fn connect(file: &DatabaseFile, create: bool) -> Result<SqliteConnection, 
     options(file)
         .create_if_missing(create)
         .pragma("cache_size", WRITER_CACHE)
+        .statement_cache_capacity(chunks::PREPARED)
         .connect()
         .await
 }
