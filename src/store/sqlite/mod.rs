@@ -34,8 +34,8 @@ use settle::SettleStatements;
 /// Connections that read beside the writer.
 const READERS: u32 = 3;
 
-/// Pages that the log may grow to before the writer itself folds it into the database: 64 MiB.
-const CHECKPOINT_PAGES: &str = "16384";
+/// Pages that the log may grow to before the writer itself folds it into the database: 8 MiB.
+const CHECKPOINT_PAGES: &str = "2000";
 
 /// What a row takes beside its event, in bytes.
 const ROW_BYTES: usize = 512;
