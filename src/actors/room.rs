@@ -32,6 +32,8 @@ struct Share {
     load: Load,
     /// Whether older notifications wait in the store, which new ones must not overtake for ever.
     backlogged: bool,
+    /// Whether some of them were stored since the last claim began, which the supervisor knows.
+    announced: bool,
 }
 
 impl Share {
@@ -93,10 +95,30 @@ impl Room {
         ((free - share.load.count).div_ceil(2), share.load.count)
     }
 
-    /// Notes that nothing older of a customer waits in the store.
+    /// Notes that a notification which was not admitted is stored. Returns whether the supervisor is
+    /// to be told: once for all that is stored until it claims for the customer.
+    pub fn announce(&self, customer: &Customer) -> bool {
+        let mut occupancy = self.lock();
+        occupancy.note_backlog(customer);
+        match occupancy.customers.get_mut(customer) {
+            Some(share) => !std::mem::replace(&mut share.announced, true),
+            None => true,
+        }
+    }
+
+    /// Notes that a claim for a customer begins, which finds what was stored before.
+    pub fn claiming(&self, customer: &Customer) {
+        if let Some(share) = self.lock().customers.get_mut(customer) {
+            share.announced = false;
+        }
+    }
+
+    /// Notes that a claim left nothing of a customer in the store.
     pub fn caught_up(&self, customer: &Customer) {
         let mut occupancy = self.lock();
-        if let Some(share) = occupancy.customers.get_mut(customer) {
+        if let Some(share) = occupancy.customers.get_mut(customer)
+            && !share.announced
+        {
             share.backlogged = false;
             if share.is_idle() {
                 occupancy.customers.remove(customer);
@@ -194,6 +216,23 @@ mod tests {
         assert!(room.admit(&customer("b"), 1).is_some(), "which is nothing to others");
         room.caught_up(&customer("a"));
         assert!(room.admit(&customer("a"), 1).is_some());
+    }
+
+    #[test]
+    fn what_is_stored_is_announced_once_until_a_claim_begins() {
+        let (room, a) = (Room::new(1, usize::MAX), customer("a"));
+        let _taken = room.admit(&a, 1);
+        assert!(room.admit(&a, 1).is_none());
+        assert!(room.announce(&a));
+        assert!(!room.announce(&a), "the supervisor knows");
+        room.claiming(&a);
+        assert!(room.announce(&a), "the claim that is under way may have missed it");
+        room.caught_up(&a);
+        assert!(room.admit(&a, 1).is_none(), "one that it may have missed waits");
+        room.claiming(&a);
+        room.caught_up(&a);
+        assert!(!room.lock().share(&a).backlogged);
+        assert!(room.announce(&a), "a commit that ends after the claim is news again");
     }
 
     proptest! {

@@ -93,7 +93,6 @@ fn read(
         customer,
         account: intake.account.clone(),
         application: route.application,
-        shared_application: route.shared,
         create_application: route.create,
         event_key,
         event_type: envelope.event_type.to_string(),
@@ -137,7 +136,8 @@ fn announce(gateway: &Gateway, customer: Customer, leased: Option<Leased>, reser
             leased: Box::new(leased),
             reservation,
         },
-        _ => Notify::InStore { customer },
+        _ if gateway.room.announce(&customer) => Notify::InStore { customer },
+        _ => return,
     };
     if let Err(error) = gateway.notify.try_send(notify) {
         debug!(error:err; "the supervisor is busy; the notification waits in the store");

@@ -31,8 +31,6 @@ pub struct Routing {
 pub struct Route {
     /// The application.
     pub application: Arc<str>,
-    /// Whether other customers' notifications go there too.
-    pub shared: bool,
     /// Whether Svix may be told to create it.
     pub create: bool,
 }
@@ -43,7 +41,6 @@ impl Routing {
         let to_default = || {
             self.default_application.clone().map(|application| Route {
                 application,
-                shared: true,
                 create: false,
             })
         };
@@ -51,7 +48,6 @@ impl Routing {
             UnknownCustomers::ToDefault => to_default(),
             UnknownCustomers::EachItsOwn => Some(Route {
                 application: own(customer),
-                shared: false,
                 create: true,
             }),
             UnknownCustomers::Refused if *customer == self.default_customer => to_default(),

@@ -39,7 +39,6 @@ pub(crate) fn new(customer_name: &str, id: &str) -> NewNotification {
         customer: customer(customer_name),
         account: AccountName::new("default"),
         application: "app".into(),
-        shared_application: true,
         create_application: false,
         event_key: EventId::of_caller(id),
         event_type: "invoice.paid".to_owned(),

@@ -22,8 +22,6 @@ pub struct NewNotification {
     pub account: AccountName,
     /// The Svix application that receives it.
     pub application: Arc<str>,
-    /// Whether other customers' notifications go to the same application.
-    pub shared_application: bool,
     /// Whether Svix may be told to create the application.
     pub create_application: bool,
     /// What makes two posts the same event.

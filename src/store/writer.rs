@@ -4,7 +4,6 @@
 //! tries by itself whether the database works again.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
@@ -22,13 +21,6 @@ const REVIVE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How often old rows are looked for, once none are left.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
-
-/// How long a transaction waits for company where the one before had some: fewer, larger ones leave
-/// more of the processor to everything else.
-const LINGER: Duration = Duration::from_millis(1);
-
-/// How many writes make a transaction busy, but not so busy that it has company anyway.
-const BUSY: Range<usize> = 8..64;
 
 /// How many rows one look for old ones takes in.
 const PRUNE_STEP: u32 = 500;
@@ -92,8 +84,6 @@ pub(super) struct Writer<W> {
     leased: HashMap<Customer, HashSet<i64>>,
     releases: mpsc::UnboundedSender<LeasedRow>,
     released: mpsc::UnboundedReceiver<LeasedRow>,
-    /// Whether the last turn had some writes, so that the next is worth a wait.
-    busy: bool,
     next_revival: Instant,
     pruned_to: i64,
     next_prune: Instant,
@@ -111,7 +101,6 @@ impl<W: WriteSide> Writer<W> {
             leased: HashMap::new(),
             releases,
             released,
-            busy: false,
             next_revival: Instant::now(),
             pruned_to: 0,
             next_prune: Instant::now() + PRUNE_INTERVAL,
@@ -177,9 +166,6 @@ impl<W: WriteSide> Writer<W> {
             Some(request) = accepts.recv() => self.waiting.accepts.push(request),
             () = tokio::time::sleep(self.nap()) => {}
         }
-        if self.busy {
-            tokio::time::sleep(LINGER).await;
-        }
         while let Ok(command) = commands.try_recv() {
             self.waiting.take(command);
             if self.waiting.settlements.len() >= self.options.max_batch {
@@ -190,7 +176,6 @@ impl<W: WriteSide> Writer<W> {
             let Ok(request) = accepts.try_recv() else { break };
             self.waiting.accepts.push(request);
         }
-        self.busy = BUSY.contains(&(self.waiting.accepts.len() + self.waiting.settlements.len()));
         true
     }
 

@@ -76,6 +76,7 @@ impl SupervisorActor {
         };
         while let Some(customer) = self.backlog.next(has_room) {
             let limit = self.around.room.places(&customer).0.min(CLAIM);
+            self.around.room.claiming(&customer);
             let store = self.around.store.clone();
             let asked = customer.clone();
             let claimed = async move { store.claim(asked, limit).await }.into_actor(self);

@@ -164,7 +164,6 @@ pub(super) async fn customers_that_share_an_application_get_ids_of_their_own<F: 
 pub(super) async fn customers_with_applications_of_their_own_keep_their_ids<F: Fixture>() {
     let own = |name: &str| NewNotification {
         application: format!("app-{name}").into(),
-        shared_application: false,
         ..new(name, "evt_1")
     };
     for at_once in [false, true] {

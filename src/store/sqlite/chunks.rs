@@ -8,27 +8,45 @@ use sqlx::{SqlSafeStr, SqlStr};
 const EXACT: usize = 64;
 
 /// Sizes beyond that, smallest first.
-const BEYOND: [usize; 2] = [128, 256];
+const BEYOND: [usize; 3] = [128, 192, 256];
 
 /// The largest chunk, for the common way.
 pub(super) const LARGEST: usize = 256;
 
-/// Statements that the writer's connection should keep prepared: those of five kinds.
-pub(super) const PREPARED: usize = 5 * (EXACT + BEYOND.len()) + 32;
+/// Statements that the writer's connection should keep prepared: those of four kinds.
+pub(super) const PREPARED: usize = 4 * (EXACT + BEYOND.len()) + 32;
 
-/// One statement for each size.
+/// A statement `head row, row, … tail`, where each row is a text such as `(?, ?)`.
+pub(super) struct Rows {
+    pub(super) head: &'static str,
+    pub(super) row: &'static str,
+    pub(super) tail: &'static str,
+}
+
+/// One text for each size.
 pub(super) struct Chunked(Vec<(usize, SqlStr)>);
 
 impl Chunked {
-    /// Makes the statements `head (?, …), (?, …) tail` with `columns` parameters a row.
-    pub(super) fn new(head: &str, columns: usize, tail: &str) -> Self {
-        let row = format!("({})", vec!["?"; columns].join(", "));
-        let statement = |size: usize| {
-            let rows = vec![row.as_str(); size].join(", ");
-            // Nothing but fixed text and question marks is in it.
-            (size, AssertSqlSafe(format!("{head} {rows} {tail}")).into_sql_str())
+    /// Makes texts of statements that are carried out together, all with the same number of rows.
+    pub(super) fn new(statements: &[Rows]) -> Self {
+        let text = |size: usize| {
+            let texts: Vec<String> = statements
+                .iter()
+                .map(|Rows { head, row, tail }| format!("{head} {} {tail}", vec![*row; size].join(", ")))
+                .collect();
+            // Nothing but fixed text is in it.
+            (size, AssertSqlSafe(texts.join("; ")).into_sql_str())
         };
-        Self((1..=EXACT).chain(BEYOND).map(statement).collect())
+        Self((1..=EXACT).chain(BEYOND).map(text).collect())
+    }
+
+    /// Lets a statement of its own follow each.
+    pub(super) fn and_then(self, statement: &'static str) -> Self {
+        let longer = |(size, text): (usize, SqlStr)| {
+            let text = format!("{}; {statement}", text.as_str());
+            (size, AssertSqlSafe(text).into_sql_str())
+        };
+        Self(self.0.into_iter().map(longer).collect())
     }
 
     /// Cuts rows into chunks of the known sizes, none above `largest`, each with its statement.
@@ -53,7 +71,12 @@ mod tests {
 
     #[test]
     fn every_row_is_in_exactly_one_chunk_in_order() {
-        let statements = Chunked::new("INSERT INTO t VALUES", 2, "RETURNING a");
+        let insert = |head| Rows {
+            head,
+            row: "(?, ?)",
+            tail: "",
+        };
+        let statements = Chunked::new(&[insert("INSERT INTO a VALUES"), insert("INSERT INTO b VALUES")]);
         for total in [0, 1, 7, 64, 700] {
             let rows: Vec<usize> = (0..total).collect();
             for largest in [1, LARGEST] {
@@ -61,7 +84,8 @@ mod tests {
                 let joined: Vec<usize> = chunks.iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
                 assert_eq!(joined, rows);
                 for (statement, rows) in chunks {
-                    assert_eq!(statement.as_str().matches("(?, ?)").count(), rows.len());
+                    assert_eq!(statement.as_str().matches("(?, ?)").count(), 2 * rows.len());
+                    assert_eq!(statement.as_str().matches("; INSERT").count(), 1);
                 }
             }
         }

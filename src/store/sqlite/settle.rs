@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sqlx::Sqlite;
 use sqlx::sqlite::SqliteConnection;
 
-use super::chunks::{Chunked, LARGEST};
+use super::chunks::{Chunked, LARGEST, Rows};
 use super::rows;
 use crate::domain::{Attempt, Stage, Timestamp};
 use crate::store::lease::LeasedRow;
@@ -24,22 +24,23 @@ pub(super) struct SettleStatements {
 impl Default for SettleStatements {
     fn default() -> Self {
         Self {
-            notifications: Chunked::new(
-                "WITH settled (seq, state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, \
-                 message_id, reason, detail, status, settled_at, sent_at, sent_ms) AS (VALUES",
-                16,
-                ") UPDATE notifications SET state = s.state, due_at = s.due_at, stage = s.stage, \
-                 stage_since = s.stage_since, resends = s.resends, attempts = s.attempts, spent = s.spent, \
-                 ambiguous = s.ambiguous, message_id = s.message_id, reason = s.reason, detail = s.detail, \
-                 status = s.status, settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms \
-                 FROM settled AS s WHERE notifications.seq = s.seq AND notifications.state = 'queued'",
-            ),
-            attempts: Chunked::new(
-                "INSERT OR IGNORE INTO attempts \
-                 (seq, number, step, started_at, duration_ms, answer, status, detail) VALUES",
-                8,
-                "",
-            ),
+            notifications: Chunked::new(&[Rows {
+                head: "WITH settled (seq, state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, \
+                       message_id, reason, detail, status, settled_at, sent_at, sent_ms) AS (VALUES",
+                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                tail: ") UPDATE OR FAIL notifications SET state = s.state, due_at = s.due_at, stage = s.stage, \
+                       stage_since = s.stage_since, resends = s.resends, attempts = s.attempts, \
+                       spent = s.spent, ambiguous = s.ambiguous, message_id = s.message_id, \
+                       reason = s.reason, detail = s.detail, status = s.status, \
+                       settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms \
+                       FROM settled AS s WHERE notifications.seq = s.seq AND notifications.state = 'queued'",
+            }]),
+            attempts: Chunked::new(&[Rows {
+                head: "INSERT OR IGNORE INTO attempts \
+                       (seq, number, step, started_at, duration_ms, answer, status, detail) VALUES",
+                row: "(?, ?, ?, ?, ?, ?, ?, ?)",
+                tail: "",
+            }]),
         }
     }
 }
