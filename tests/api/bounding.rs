@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use svix_hooks::app::Signal;
-use svix_hooks::sandbox::{DEFAULT_TOKEN, Faults, Sandbox, SandboxOptions};
-use tempfile::TempDir;
+use svix_hooks::sandbox::{Faults, SandboxOptions};
 
-use crate::support::{TestApp, TestProcess, event, eventually, eventually_within};
+use crate::support::{TestApp, TestProcess, World, event, eventually, eventually_within};
 
 /// How much the arrival of a request at the stand-in may lag behind its departure, as requests.
 const JITTER: f64 = 0.5;
@@ -51,19 +50,13 @@ async fn a_restart_grants_no_new_burst() {
 
 #[actix_web::test]
 async fn memory_is_bounded_by_configuration_and_not_by_the_backlog() {
-    let sandbox = Sandbox::start(SandboxOptions::default()).expect("the stand-in starts");
-    let dir = TempDir::new().expect("a directory");
-    let store = format!("sqlite://{}", dir.path().join("test.db").display());
-    let url = sandbox.url();
+    let world = World::new();
     let settings = [
-        ("STORE__URL", store.as_str()),
-        ("SVIX__SERVER_URL", &url),
-        ("SVIX__TOKEN", DEFAULT_TOKEN),
         ("SVIX__REQUESTS_PER_SECOND", "0.01"),
         ("SVIX__BURST", "2"),
         ("DELIVERY__MAX_READY_BYTES", "8388608"),
     ];
-    let process = TestProcess::start(&settings).await;
+    let process = world.start(&settings).await;
     let filler = "x".repeat(20_000);
     let mut posted = 0;
     let mut after_warm_up = 0;
@@ -106,26 +99,21 @@ async fn tokens_show_in_no_log_answer_or_file() {
         token: token.into(),
         ..SandboxOptions::default()
     };
-    let sandbox = Sandbox::start(options).expect("the stand-in starts");
-    let dir = TempDir::new().expect("a directory");
-    let store = format!("sqlite://{}", dir.path().join("test.db").display());
-    let url = sandbox.url();
+    let world = World::with(options);
     let settings = [
-        ("STORE__URL", store.as_str()),
-        ("SVIX__SERVER_URL", &url),
         ("SVIX__TOKEN", token),
         ("LOG__LEVEL", "trace"),
         ("RETRY__MAX_ATTEMPTS", "2"),
     ];
-    let mut process = TestProcess::start(&settings).await;
+    let mut process = world.start(&settings).await;
     // Svix, or what stands in its place, repeats the token in its errors.
     for (status, dead) in [(500, 1), (422, 2), (401, 2)] {
-        sandbox.set_faults(Faults {
+        world.sandbox.set_faults(Faults {
             echo_authorization: true,
             ..Faults::answering(status)
         });
         process.client.post(&event(&format!("evt_{status}"))).await;
-        eventually("svix has answered", async || sandbox.answered_with(status) > 0).await;
+        eventually("svix has answered", async || world.sandbox.answered_with(status) > 0).await;
         eventually("what is dead is dead", async || process.client.stat("dead").await == dead).await;
     }
     let mut seen = String::new();
@@ -137,7 +125,7 @@ async fn tokens_show_in_no_log_answer_or_file() {
     process.ended().await;
     seen.push_str(&process.log().join("\n"));
     let secret = b"T0pS3cretT0ken";
-    for file in std::fs::read_dir(dir.path()).expect("the directory can be read") {
+    for file in std::fs::read_dir(world.dir.path()).expect("the directory can be read") {
         let bytes = std::fs::read(file.expect("an entry").path()).expect("a file");
         assert!(!bytes.windows(secret.len()).any(|window| window == secret), "the token is on the disk");
     }

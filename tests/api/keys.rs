@@ -1,10 +1,7 @@
 //! Who may do what: keys, from the command that makes them to what they open.
 use std::process::{Command, Output};
 
-use svix_hooks::sandbox::{DEFAULT_TOKEN, Sandbox, SandboxOptions};
-use tempfile::TempDir;
-
-use crate::support::{Answer, TestApp, TestProcess, event, eventually};
+use crate::support::{Answer, TestApp, World, event, eventually};
 
 /// A key as the command prints it.
 struct NewKey {
@@ -152,37 +149,17 @@ async fn without_a_key_that_is_known_nothing_opens_but_two_health_checks() {
 
 #[actix_web::test]
 async fn an_address_that_others_can_reach_needs_a_key() {
-    let sandbox = Sandbox::start(SandboxOptions::default()).expect("the stand-in starts");
-    let dir = TempDir::new().expect("a directory");
-    let store = format!("sqlite://{}", dir.path().join("test.db").display());
-    let url = sandbox.url();
-    let settings = [
-        ("STORE__URL", store.as_str()),
-        ("SVIX__SERVER_URL", &url),
-        ("SVIX__TOKEN", DEFAULT_TOKEN),
-        ("SVIX__APP_ID", "sandbox"),
-        ("SERVER__LISTEN", "0.0.0.0:0"),
-    ];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_svix-hooks"));
-    let environment = settings.map(|(key, value)| (format!("SVIX_HOOKS__{key}"), value));
-    let output = command
-        .arg("serve")
-        .envs(environment)
-        .current_dir(dir.path())
-        .output();
-    let output = output.expect("it runs");
+    let world = World::new();
+    let reachable = ("SERVER__LISTEN", "0.0.0.0:0");
+    let output = world.output(&[reachable]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{said}");
     for part in ["auth.keys", "0.0.0.0:0", "svix-hooks keys new"] {
         assert!(said.contains(part), "it says {part}: {said}");
     }
-    assert!(!dir.path().join("test.db").exists(), "nothing was begun");
+    assert!(!world.dir.path().join("test.db").exists(), "nothing was begun");
     let ci = new_key("ci", "ingest,read");
-    let with_key: Vec<_> = settings
-        .into_iter()
-        .chain([("AUTH__KEYS", ci.entry.as_str())])
-        .collect();
-    let process = TestProcess::start(&with_key).await;
+    let process = world.start(&[reachable, ("AUTH__KEYS", &ci.entry)]).await;
     assert_unauthorized(&process.client.post(&event("evt_1")).await, "no key");
     assert_eq!(
         process
@@ -197,20 +174,14 @@ async fn an_address_that_others_can_reach_needs_a_key() {
 
 #[actix_web::test]
 async fn keys_show_in_no_log_answer_or_file() {
-    let sandbox = Sandbox::start(SandboxOptions::default()).expect("the stand-in starts");
-    let dir = TempDir::new().expect("a directory");
-    let store = format!("sqlite://{}", dir.path().join("test.db").display());
-    let url = sandbox.url();
+    let world = World::new();
     let (poster, reader, stranger) =
         (new_key("poster", "ingest"), new_key("reader", "read"), new_key("stranger", "admin"));
     let settings = [
-        ("STORE__URL", store.as_str()),
-        ("SVIX__SERVER_URL", &url),
-        ("SVIX__TOKEN", DEFAULT_TOKEN),
         ("LOG__LEVEL", "trace"),
         ("AUTH__KEYS", &format!("{},{}", poster.entry, reader.entry)),
     ];
-    let mut process = TestProcess::start(&settings).await;
+    let mut process = world.start(&settings).await;
     let mut seen = String::new();
     for (key, status) in [(&poster, 202), (&reader, 403), (&stranger, 401)] {
         let client = process.client.with_key(&key.key);
@@ -227,7 +198,7 @@ async fn keys_show_in_no_log_answer_or_file() {
     assert!(process.ended().await.success(), "{:?}", process.log());
     seen.push_str(&process.log().join("\n"));
     assert!(seen.contains("stopped"), "the log was kept");
-    for file in std::fs::read_dir(dir.path()).expect("the directory can be read") {
+    for file in std::fs::read_dir(world.dir.path()).expect("the directory can be read") {
         let bytes = std::fs::read(file.expect("an entry").path()).expect("a file");
         seen.push_str(&String::from_utf8_lossy(&bytes));
     }
@@ -235,7 +206,7 @@ async fn keys_show_in_no_log_answer_or_file() {
         let secret = key.trim_start_matches("shk_");
         assert!(!seen.contains(secret), "a key was shown");
     }
-    let requests = format!("{:?}", sandbox.requests());
+    let requests = format!("{:?}", world.sandbox.requests());
     assert!(!requests.contains("shk_"), "svix is told of no key");
 }
 

@@ -4,18 +4,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use svix_hooks::sandbox::Faults;
 
-use crate::support::{Answer, TestApp, event, eventually};
-
-fn assert_problem(answer: &Answer, status: u16, code: &str, why: &str) {
-    let body = &answer.body;
-    assert_eq!((answer.status, answer.code()), (status, code), "{why}: {body}");
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{why}");
-    assert_eq!(body["type"], format!("urn:svix-hooks:problem:{code}"), "{why}");
-    assert_eq!(body["status"], status, "{why}");
-    for member in ["title", "detail"] {
-        assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{why}: {body}");
-    }
-}
+use crate::support::{TestApp, assert_problem, event, eventually};
 
 /// The ids by which the caller knows the notifications of a page.
 fn event_ids(page: &Value) -> Vec<String> {

@@ -10,7 +10,9 @@
 mod support;
 
 mod accepting;
-mod bad_input;
+mod bad_connections;
+mod bad_events;
+mod bad_requests;
 mod bounding;
 mod delivering;
 mod keys;

@@ -3,10 +3,10 @@
 use std::process::Command;
 
 use serde_json::json;
-use svix_hooks::sandbox::{Faults, Sandbox};
+use svix_hooks::sandbox::Faults;
 use tempfile::TempDir;
 
-use crate::support::{TestApp, TestProcess, event, eventually};
+use crate::support::{TestApp, TestProcess, World, event, eventually};
 
 #[actix_web::test]
 async fn the_sandbox_delivers_without_an_account_and_leaves_the_real_store_alone() {
@@ -83,20 +83,9 @@ async fn the_healthcheck_says_whether_the_service_is_ready() {
 
 #[actix_web::test]
 async fn log_lines_about_a_notification_carry_its_id_and_customer_as_json_where_asked() {
-    let sandbox =
-        Sandbox::start(svix_hooks::sandbox::SandboxOptions::default()).expect("the stand-in starts");
-    sandbox.set_faults(Faults::answering(422));
-    let dir = TempDir::new().expect("a directory");
-    let store = format!("sqlite://{}", dir.path().join("test.db").display());
-    let url = sandbox.url();
-    let token = svix_hooks::sandbox::DEFAULT_TOKEN;
-    let settings = [
-        ("STORE__URL", store.as_str()),
-        ("SVIX__SERVER_URL", &url),
-        ("SVIX__TOKEN", token),
-        ("LOG__FORMAT", "json"),
-    ];
-    let process = TestProcess::start(&settings).await;
+    let world = World::new();
+    world.sandbox.set_faults(Faults::answering(422));
+    let process = world.start(&[("LOG__FORMAT", "json")]).await;
     let event = json!({"id": "evt_1", "type": "a.b", "data": {}, "customer": "ac\"me"});
     let id = process.client.post(&event).await.id().to_owned();
     let mut found = None;

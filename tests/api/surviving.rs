@@ -4,48 +4,9 @@ use std::collections::HashSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use svix_hooks::sandbox::{DEFAULT_TOKEN, Faults, Sandbox, SandboxOptions};
-use tempfile::TempDir;
+use svix_hooks::sandbox::Faults;
 
-use crate::support::{Client, TestApp, TestProcess, event, eventually, eventually_within};
-
-/// A directory for the store and a stand-in that outlives the service.
-struct World {
-    dir: TempDir,
-    sandbox: Sandbox,
-}
-
-impl World {
-    fn new() -> Self {
-        let sandbox = Sandbox::start(SandboxOptions::default()).expect("the stand-in starts");
-        Self {
-            dir: TempDir::new().expect("a directory"),
-            sandbox,
-        }
-    }
-
-    fn settings(&self) -> Vec<(&'static str, String)> {
-        let store = format!("sqlite://{}", self.dir.path().join("test.db").display());
-        vec![
-            ("STORE__URL", store),
-            ("SVIX__SERVER_URL", self.sandbox.url()),
-            ("SVIX__TOKEN", DEFAULT_TOKEN.to_owned()),
-        ]
-    }
-
-    async fn start(&self, more: &[(&str, &str)]) -> TestProcess {
-        self.spawn(Command::new(env!("CARGO_BIN_EXE_svix-hooks")), more)
-            .await
-    }
-
-    async fn spawn(&self, mut command: Command, more: &[(&str, &str)]) -> TestProcess {
-        command.arg("serve");
-        let own = self.settings();
-        let own = own.iter().map(|(key, value)| (*key, value.as_str()));
-        let all: Vec<_> = own.chain(more.iter().copied()).collect();
-        TestProcess::spawn(command, &all).await
-    }
-}
+use crate::support::{Client, TestApp, TestProcess, World, event, eventually, eventually_within};
 
 /// Posts events one after the other until the service is gone; notes what was acknowledged.
 async fn post_until_gone(client: Client, prefix: String, acknowledged: &std::cell::RefCell<Vec<String>>) {
@@ -211,17 +172,7 @@ fn limit_files(process: &TestProcess, bytes: &str) {
 async fn a_second_process_on_the_same_store_is_refused_with_the_reason() {
     let world = World::new();
     let _first = world.start(&[]).await;
-    let mut second = Command::new(env!("CARGO_BIN_EXE_svix-hooks"));
-    let settings = world.settings();
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(key, value)| (*key, value.as_str()))
-        .collect();
-    let output = second
-        .arg("serve")
-        .envs(crate::support::environment(&settings))
-        .output()
-        .expect("it runs");
+    let output = world.output(&[]);
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("is used by another process"), "{said}");

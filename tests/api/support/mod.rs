@@ -1,14 +1,20 @@
-//! What the tests share: the service inside this process or as one of its own, a client, and waiting.
+//! What the tests share: the service inside this process or as one of its own, what calls it, and waiting.
 
 mod app;
 mod client;
+mod problems;
 mod process;
+mod raw;
 mod wait;
+mod world;
 
 pub(crate) use app::TestApp;
 pub(crate) use client::{Answer, Client, event};
+pub(crate) use problems::{assert_at_fault, assert_problem, still_works};
 pub(crate) use process::TestProcess;
+pub(crate) use raw::{connect, head, parse_answer, read_answer, trickle};
 pub(crate) use wait::{eventually, eventually_within};
+pub(crate) use world::World;
 
 /// Settings that let a test see within moments what takes minutes in production.
 pub(crate) const QUICK: &[(&str, &str)] = &[

@@ -14,14 +14,7 @@ pub(crate) struct TestProcess {
 }
 
 impl TestProcess {
-    /// Starts the binary with these settings over the quick ones.
-    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_svix-hooks"));
-        command.arg("serve");
-        Self::spawn(command, settings).await
-    }
-
-    /// Starts a command that ends in the binary.
+    /// Starts a command that ends in the binary, with these settings over the quick ones.
     pub(crate) async fn spawn(command: Command, settings: &[(&str, &str)]) -> Self {
         Self::spawn_without(command, settings, &[]).await
     }
