@@ -46,7 +46,7 @@ pub(crate) fn new(customer_name: &str, id: &str) -> NewNotification {
         event: Bytes::new(),
         payload,
         digest: [0; 32],
-        accepted_at: super::handle::now(),
+        accepted_at: super::clock::machine_now(),
     };
     with_event(new, event)
 }
@@ -68,7 +68,7 @@ pub(crate) fn delivered(notification: &Notification) -> Settlement {
 
 /// Makes a request with this answer the outcome; a retry is due at once.
 pub(crate) fn settlement(notification: &Notification, state: State, answer: AnswerKind) -> Settlement {
-    let now = super::handle::now();
+    let now = super::clock::machine_now();
     let number = notification.progress.attempts + 1;
     Settlement {
         customer: notification.customer.clone(),

@@ -1,15 +1,17 @@
 //! The store as the rest of the service holds it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::clock::Clock;
 use super::condition::SharedCondition;
 use super::port::ReadSide;
 use super::query::{Filter, Page};
 use super::sqlite;
-use super::writer::{Command, Request, Writer, WriterOptions};
+use super::waiting::{Claim, Close, Command, Outcome, Request};
+use super::writer::{Writer, WriterOptions};
 use super::{Accepted, Condition, Lease, Leased, NewNotification, Record, Settlement, StoreError, Totals};
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
 
@@ -32,6 +34,7 @@ pub struct Store {
     accepts: mpsc::Sender<Request>,
     commands: mpsc::UnboundedSender<Command>,
     reader: Arc<dyn ReadSide>,
+    clock: Clock,
     condition: SharedCondition,
 }
 
@@ -41,8 +44,8 @@ impl Store {
     /// # Errors
     /// When the URL names no store, another process uses it, or it cannot be read and written.
     pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
-        let opened_at = now();
-        let (write_side, read_side) = sqlite::open(&options.url, opened_at).await?;
+        let clock = Clock::default();
+        let (write_side, read_side) = sqlite::open(&options.url, clock.clone()).await?;
         let (accepts, accept_queue) = mpsc::channel(options.max_waiting);
         let (commands, command_queue) = mpsc::unbounded_channel();
         let condition = SharedCondition::working();
@@ -50,11 +53,13 @@ impl Store {
             max_batch: options.max_batch,
             retention: options.retention,
         };
-        Writer::new(write_side, writer_options, condition.clone()).spawn(accept_queue, command_queue)?;
+        Writer::new(write_side, writer_options, clock.clone(), condition.clone())
+            .spawn(accept_queue, command_queue)?;
         Ok(Self {
             accepts,
             commands,
             reader: Arc::new(read_side),
+            clock,
             condition,
         })
     }
@@ -62,7 +67,7 @@ impl Store {
     /// Returns the present time by the store's clock, which all due times are measured with.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        now()
+        self.clock.now()
     }
 
     /// Tells whether the store can be written to.
@@ -102,10 +107,12 @@ impl Store {
         let Some(row) = lease.into_row() else {
             return Ok(());
         };
-        self.ask(|reply| Command::Settle {
-            row,
-            settlement: Box::new(settlement),
-            reply,
+        self.ask(|reply| {
+            Command::Settle(Outcome {
+                row,
+                settlement: Box::new(settlement),
+                reply,
+            })
         })
         .await
     }
@@ -115,10 +122,12 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn claim(&self, customer: Customer, limit: usize) -> Result<Vec<Leased>, StoreError> {
-        self.ask(|reply| Command::Claim {
-            customer,
-            limit,
-            reply,
+        self.ask(|reply| {
+            Command::Claim(Claim {
+                customer,
+                limit,
+                reply,
+            })
         })
         .await?
     }
@@ -133,7 +142,7 @@ impl Store {
         after: Option<Customer>,
         limit: u32,
     ) -> Result<Vec<(Customer, bool)>, StoreError> {
-        self.reader.waiting_customers(after, now(), limit).await
+        self.reader.waiting_customers(after, self.now(), limit).await
     }
 
     /// Finds one notification.
@@ -184,7 +193,7 @@ impl Store {
     pub async fn close(&self, clean: bool) -> Result<(), StoreError> {
         // The last connection that closes folds the log into the database; that is to be the writer's.
         self.reader.close().await;
-        self.ask(|reply| Command::Close { clean, reply }).await?
+        self.ask(|reply| Command::Close(Close { clean, reply })).await?
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, StoreError> {
@@ -194,10 +203,4 @@ impl Store {
             .map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)
     }
-}
-
-/// Reads the clock. A clock before 1970 counts as 1970.
-pub(super) fn now() -> Timestamp {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(0).after(elapsed)
 }

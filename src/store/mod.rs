@@ -6,6 +6,7 @@
 //! ```
 //! Whoever takes a notification to deliver it holds its [`Lease`]; dropping that gives it back.
 
+mod clock;
 mod condition;
 mod error;
 mod handle;
@@ -15,6 +16,7 @@ mod port;
 mod query;
 mod shapes;
 mod sqlite;
+mod waiting;
 mod writer;
 
 #[cfg(test)]

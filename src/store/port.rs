@@ -1,34 +1,39 @@
 //! What a database must be able to do to stand behind the store.
 
-use std::collections::HashSet;
 use std::future::Future;
 
 use futures_util::future::BoxFuture;
 
-use super::lease::LeasedRow;
+use super::lease::{LeasedRow, Term};
 use super::query::{Filter, Page};
 use super::{Existing, NewNotification, Record, Settlement, StoreError, Totals};
 use crate::domain::{Attempt, Customer, EventId, Notification, NotificationId, Timestamp};
 
-/// Writes that go into one transaction.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) accepts: Vec<NewNotification>,
-    /// Each with the row it settles.
-    pub(super) settlements: Vec<(LeasedRow, Settlement)>,
-    pub(super) duplicates: Vec<Customer>,
+/// A notification that asks to be accepted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Accept<'a> {
+    pub(super) new: &'a NewNotification,
+    /// Whether it is leased to this process at once.
+    pub(super) lease: bool,
 }
 
-impl Batch {
-    pub(super) fn is_empty(&self) -> bool {
-        self.accepts.is_empty() && self.settlements.is_empty() && self.duplicates.is_empty()
-    }
+/// Writes that go into one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Batch<'a> {
+    pub(super) accepts: Vec<Accept<'a>>,
+    /// Each with the row it settles.
+    pub(super) settlements: Vec<(&'a LeasedRow, &'a Settlement)>,
+    pub(super) duplicates: &'a [Customer],
 }
 
 /// What became of one accept of a batch.
 #[derive(Debug)]
 pub(super) enum AcceptReceipt {
-    Stored { row: i64, event_id: EventId },
+    Stored {
+        event_id: EventId,
+        /// Where it was asked for.
+        lease: Option<LeasedRow>,
+    },
     Known(Existing),
 }
 
@@ -36,26 +41,34 @@ pub(super) enum AcceptReceipt {
 #[derive(Debug)]
 pub(super) enum Claimed {
     Readable {
-        row: i64,
+        lease: LeasedRow,
         notification: Box<Notification>,
     },
     /// It cannot be read; the text says what is wrong with it.
     Unreadable { row: i64, why: String },
 }
 
-/// The writing side; one at a time uses it.
+/// The writing side; one at a time uses it. It knows which rows this process has leased.
 pub(super) trait WriteSide: Send + 'static {
-    /// Carries out all of a batch or nothing. Answers the accepts in their order.
-    fn commit(&mut self, batch: &Batch) -> impl Future<Output = Result<Vec<AcceptReceipt>, StoreError>>;
+    /// Returns until when this process may count on its leases.
+    fn term(&self) -> Term;
 
-    /// Finds up to `limit` rows of a customer that are due and not `leased`, the oldest first.
+    /// Carries out all of a batch or nothing. Answers the accepts in their order. Leases of the rows
+    /// that it settles end; a settlement under a lease that had ended changes nothing.
+    fn commit(&mut self, batch: &Batch<'_>) -> impl Future<Output = Result<Vec<AcceptReceipt>, StoreError>>;
+
+    /// Leases up to `limit` rows of a customer that are due and that nobody has leased, the oldest first.
     fn claim(
         &mut self,
         customer: &Customer,
-        now: Timestamp,
         limit: usize,
-        leased: &HashSet<i64>,
     ) -> impl Future<Output = Result<Vec<Claimed>, StoreError>>;
+
+    /// Ends leases without a settlement.
+    fn release(&mut self, rows: &[LeasedRow]) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Does what must be done now and then; called at least each second.
+    fn keep_up(&mut self) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Takes a row that cannot be read out of the queue.
     fn set_aside(

@@ -3,53 +3,30 @@
 //! In trouble it refuses accepts with the reason, keeps settlements until they can be written, and
 //! tries by itself whether the database works again.
 
-use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+use super::clock::Clock;
 use super::condition::SharedCondition;
-use super::handle;
-use super::lease::LeasedRow;
-use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
-use super::{Accepted, Lease, Leased, NewNotification, Settlement, StoreError, Trouble};
+use super::lease::{LeasedRow, Term};
+use super::port::{AcceptReceipt, Claimed, WriteSide};
+use super::waiting::{Command, Request, Waiting, Writes};
+use super::{Accepted, Lease, Leased, NewNotification, StoreError, Trouble};
 use crate::domain::Customer;
 
 /// How often a database in trouble is tried.
 const REVIVE_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How often the database is given the time for what must be done now and then.
+const KEEP_UP_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often old rows are looked for, once none are left.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How many rows one look for old ones takes in.
 const PRUNE_STEP: u32 = 500;
-
-/// An accept that waits for its transaction.
-pub(super) struct Request {
-    pub(super) new: NewNotification,
-    pub(super) lease: bool,
-    pub(super) reply: oneshot::Sender<Result<Accepted, StoreError>>,
-}
-
-/// Everything else that the writer is asked for.
-pub(super) enum Command {
-    Settle {
-        row: LeasedRow,
-        settlement: Box<Settlement>,
-        reply: oneshot::Sender<()>,
-    },
-    Duplicate(Customer),
-    Claim {
-        customer: Customer,
-        limit: usize,
-        reply: oneshot::Sender<Result<Vec<Leased>, StoreError>>,
-    },
-    Close {
-        clean: bool,
-        reply: oneshot::Sender<Result<(), StoreError>>,
-    },
-}
 
 /// The bounds that the writer keeps to.
 #[derive(Debug, Clone, Copy)]
@@ -58,50 +35,38 @@ pub(super) struct WriterOptions {
     pub(super) retention: Duration,
 }
 
-/// A settlement that waits for its transaction.
-type WaitingSettlement = ((LeasedRow, Settlement), oneshot::Sender<()>);
-
-/// A claim that waits for its turn.
-type WaitingClaim = (Customer, usize, oneshot::Sender<Result<Vec<Leased>, StoreError>>);
-
-/// What waits for the next turn of the loop.
-#[derive(Default)]
-struct Waiting {
-    accepts: Vec<Request>,
-    settlements: Vec<WaitingSettlement>,
-    duplicates: Vec<Customer>,
-    claims: Vec<WaitingClaim>,
-    close: Option<(bool, oneshot::Sender<Result<(), StoreError>>)>,
-}
-
 /// The writer's state; runs on a thread of its own.
 pub(super) struct Writer<W> {
     side: W,
     options: WriterOptions,
+    clock: Clock,
     condition: SharedCondition,
     trouble: Option<StoreError>,
     waiting: Waiting,
-    leased: HashMap<Customer, HashSet<i64>>,
+    term: Term,
     releases: mpsc::UnboundedSender<LeasedRow>,
     released: mpsc::UnboundedReceiver<LeasedRow>,
     next_revival: Instant,
+    next_keep_up: Instant,
     pruned_to: i64,
     next_prune: Instant,
 }
 
 impl<W: WriteSide> Writer<W> {
-    pub(super) fn new(side: W, options: WriterOptions, condition: SharedCondition) -> Self {
+    pub(super) fn new(side: W, options: WriterOptions, clock: Clock, condition: SharedCondition) -> Self {
         let (releases, released) = mpsc::unbounded_channel();
         Self {
+            term: side.term(),
             side,
             options,
+            clock,
             condition,
             trouble: None,
             waiting: Waiting::default(),
-            leased: HashMap::new(),
             releases,
             released,
             next_revival: Instant::now(),
+            next_keep_up: Instant::now(),
             pruned_to: 0,
             next_prune: Instant::now() + PRUNE_INTERVAL,
         }
@@ -131,59 +96,34 @@ impl<W: WriteSide> Writer<W> {
         mut commands: mpsc::UnboundedReceiver<Command>,
     ) {
         loop {
-            if !self.gather(&mut accepts, &mut commands).await {
+            let (most, nap) = (self.options.max_batch, self.nap());
+            if !self.waiting.gather(&mut accepts, &mut commands, most, nap).await {
                 return;
             }
             if self.trouble.is_some() && Instant::now() >= self.next_revival {
                 self.revive().await;
             }
             self.write().await;
-            self.take_back();
+            self.take_back().await;
             self.serve_claims().await;
+            self.keep_up().await;
             self.prune().await;
-            if let Some((clean, reply)) = self.waiting.close.take() {
-                let clean = clean && self.waiting.settlements.is_empty();
-                let closed = self.close(clean).await;
+            if let Some(close) = self.waiting.close.take() {
+                let clean = close.clean && self.waiting.writes.outcomes.is_empty();
+                let closed = self.side.close(clean, self.clock.now()).await;
                 // Whoever asked may have stopped waiting.
-                let _ = reply.send(closed);
+                let _ = close.reply.send(closed);
                 return;
             }
         }
     }
 
-    /// Waits for something to do and takes all that waits. Returns whether anybody is left to serve.
-    async fn gather(
-        &mut self,
-        accepts: &mut mpsc::Receiver<Request>,
-        commands: &mut mpsc::UnboundedReceiver<Command>,
-    ) -> bool {
-        tokio::select! {
-            biased;
-            command = commands.recv() => match command {
-                Some(command) => self.waiting.take(command),
-                None => return false,
-            },
-            Some(request) = accepts.recv() => self.waiting.accepts.push(request),
-            () = tokio::time::sleep(self.nap()) => {}
-        }
-        while let Ok(command) = commands.try_recv() {
-            self.waiting.take(command);
-            if self.waiting.settlements.len() >= self.options.max_batch {
-                break;
-            }
-        }
-        while self.waiting.accepts.len() < self.options.max_batch {
-            let Ok(request) = accepts.try_recv() else { break };
-            self.waiting.accepts.push(request);
-        }
-        true
-    }
-
     fn nap(&self) -> Duration {
-        if self.trouble.is_some() || !self.waiting.settlements.is_empty() {
+        if self.trouble.is_some() || !self.waiting.writes.outcomes.is_empty() {
             REVIVE_INTERVAL
         } else {
             self.next_prune
+                .min(self.next_keep_up)
                 .saturating_duration_since(Instant::now())
                 .max(Duration::from_millis(20))
         }
@@ -203,116 +143,65 @@ impl<W: WriteSide> Writer<W> {
         }
     }
 
-    /// Writes what waits, as one transaction where possible.
+    /// Writes what waits, as one transaction where possible. Where the database refuses that, each
+    /// is written on its own, so that one that it cannot take does not take others with it.
     async fn write(&mut self) {
-        if let Some(trouble) = &self.trouble {
-            for request in self.waiting.accepts.drain(..) {
-                // A caller that has gone needs no answer.
-                let _ = request.reply.send(Err(trouble.clone()));
-            }
-            return;
+        let writes = std::mem::take(&mut self.waiting.writes);
+        if let Some(trouble) = self.trouble.clone() {
+            return self.put_off(writes, &trouble);
         }
-        let requests = std::mem::take(&mut self.waiting.accepts);
-        let settlements = std::mem::take(&mut self.waiting.settlements);
-        let duplicates = std::mem::take(&mut self.waiting.duplicates);
-        let (news, replies): (Vec<_>, Vec<_>) = requests
-            .into_iter()
-            .map(|request| (request.new, (request.lease, request.reply)))
-            .unzip();
-        let (rows, waiters): (Vec<_>, Vec<_>) = settlements.into_iter().unzip();
-        let batch = Batch {
-            accepts: news,
-            settlements: rows,
-            duplicates,
+        match self.try_write(writes).await {
+            Ok(()) => {}
+            Err((writes, error)) if error.is_unavailable() || writes.len() == 1 => self.refuse(writes, error),
+            Err((writes, _)) => {
+                for write in writes.each() {
+                    if let Err((write, error)) = self.try_write(write).await {
+                        self.refuse(write, error);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn try_write(&mut self, writes: Writes) -> Result<(), (Writes, StoreError)> {
+        if writes.len() == 0 {
+            return Ok(());
+        }
+        let receipts = match self.side.commit(&writes.batch()).await {
+            Ok(receipts) => receipts,
+            Err(error) => return Err((writes, error)),
         };
-        if batch.is_empty() {
-            return;
+        for (Request { new, reply, .. }, receipt) in writes.accepts.into_iter().zip(receipts) {
+            let accepted = self.accepted(new, receipt);
+            // A caller that has gone drops the answer, and the lease in it goes back.
+            let _ = reply.send(Ok(accepted));
         }
-        match self.side.commit(&batch).await {
-            Ok(receipts) => {
-                let Batch {
-                    accepts, settlements, ..
-                } = batch;
-                for ((new, receipt), (lease, reply)) in accepts.into_iter().zip(receipts).zip(replies) {
-                    let accepted = self.accepted(new, receipt, lease);
-                    // A caller that has gone drops the answer, and the lease in it goes back.
-                    let _ = reply.send(Ok(accepted));
-                }
-                for ((row, _), waiter) in settlements.into_iter().zip(waiters) {
-                    self.forget(&row);
-                    let _ = waiter.send(());
-                }
-            }
-            Err(error) => {
-                let one_bad = !error.is_unavailable() && batch.accepts.len() + batch.settlements.len() > 1;
-                if error.is_unavailable() {
-                    self.in_trouble(error.clone());
-                }
-                let Batch {
-                    accepts, settlements, ..
-                } = batch;
-                let requests = accepts.into_iter().zip(replies);
-                let requests = requests.map(|(new, (lease, reply))| Request { new, lease, reply });
-                let settlements = settlements.into_iter().zip(waiters);
-                if one_bad {
-                    self.write_one_by_one(requests.collect(), settlements.collect())
-                        .await;
-                } else {
-                    self.put_off(requests.collect(), settlements.collect(), &error);
-                }
-            }
+        for outcome in writes.outcomes {
+            let _ = outcome.reply.send(());
         }
+        Ok(())
     }
 
-    /// Writes each on its own, so that one that the database refuses does not take others with it.
-    async fn write_one_by_one(&mut self, requests: Vec<Request>, settlements: Vec<WaitingSettlement>) {
-        let mut refused = Vec::new();
-        for Request { new, lease, reply } in requests {
-            let mut batch = Batch {
-                accepts: vec![new],
-                ..Batch::default()
-            };
-            let answer = match self.side.commit(&batch).await {
-                Ok(receipts) => match (batch.accepts.pop(), receipts.into_iter().next()) {
-                    (Some(new), Some(receipt)) => Ok(self.accepted(new, receipt, lease)),
-                    _ => Err(StoreError::Closed),
-                },
-                Err(error) => {
-                    error!(error:err; "a notification cannot be stored");
-                    Err(error)
-                }
-            };
-            let _ = reply.send(answer);
+    /// Draws the consequence of writes that the database did not take.
+    fn refuse(&mut self, writes: Writes, error: StoreError) {
+        if error.is_unavailable() {
+            self.in_trouble(error.clone());
+        } else if writes.accepts.is_empty() {
+            error!(error:err; "an outcome cannot be stored; it is kept and tried again");
+        } else {
+            error!(error:err; "a notification cannot be stored");
         }
-        for (settlement, waiter) in settlements {
-            let mut batch = Batch {
-                settlements: vec![settlement],
-                ..Batch::default()
-            };
-            let written = self.side.commit(&batch).await;
-            let Some((row, settlement)) = batch.settlements.pop() else {
-                continue;
-            };
-            match written {
-                Ok(_) => {
-                    self.forget(&row);
-                    let _ = waiter.send(());
-                }
-                Err(error) => {
-                    error!(error:err, customer:% = row.customer; "an outcome cannot be stored; it is kept and tried again");
-                    refused.push(((row, settlement), waiter));
-                }
-            }
-        }
-        self.waiting.settlements.extend(refused);
+        self.put_off(writes, &error);
     }
 
-    /// Refuses accepts, and keeps settlements until they can be written.
-    fn put_off(&mut self, requests: Vec<Request>, settlements: Vec<WaitingSettlement>, error: &StoreError) {
-        for request in requests {
+    /// Refuses accepts, and keeps everything else until it can be written.
+    fn put_off(&mut self, writes: Writes, error: &StoreError) {
+        for request in writes.accepts {
+            // A caller that has gone needs no answer.
             let _ = request.reply.send(Err(error.clone()));
         }
-        self.waiting.settlements.extend(settlements);
+        self.waiting.writes.outcomes.extend(writes.outcomes);
+        self.waiting.writes.duplicates.extend(writes.duplicates);
     }
 
     fn in_trouble(&mut self, error: StoreError) {
@@ -320,50 +209,53 @@ impl<W: WriteSide> Writer<W> {
             StoreError::Unavailable { trouble, .. } => *trouble,
             _ => Trouble::Io,
         };
-        if self.condition.note_failing(trouble, handle::now()) {
+        if self.condition.note_failing(trouble, self.clock.now()) {
             warn!(error:err; "the store cannot be written to; accepts are refused until it can");
         }
         self.trouble = Some(error);
     }
 
-    fn accepted(&mut self, new: NewNotification, receipt: AcceptReceipt, lease: bool) -> Accepted {
+    fn accepted(&self, new: NewNotification, receipt: AcceptReceipt) -> Accepted {
         match receipt {
             AcceptReceipt::Known(existing) => Accepted::Known(existing),
-            AcceptReceipt::Stored { row, event_id } => {
-                let lease = lease.then(|| self.lease(new.customer.clone(), row));
-                Accepted::New {
-                    notification: Box::new(new.into_notification(event_id)),
-                    lease,
-                }
-            }
+            AcceptReceipt::Stored { event_id, lease } => Accepted::New {
+                notification: Box::new(new.into_notification(event_id)),
+                lease: lease.map(|row| self.lease(row)),
+            },
         }
     }
 
-    fn lease(&mut self, customer: Customer, row: i64) -> Lease {
-        self.leased.entry(customer.clone()).or_default().insert(row);
-        Lease::new(LeasedRow { customer, row }, self.releases.clone())
+    fn lease(&self, row: LeasedRow) -> Lease {
+        Lease::new(row, self.term.clone(), self.releases.clone())
     }
 
-    fn forget(&mut self, leased: &LeasedRow) {
-        if let Some(rows) = self.leased.get_mut(&leased.customer) {
-            rows.remove(&leased.row);
-            if rows.is_empty() {
-                self.leased.remove(&leased.customer);
-            }
+    async fn take_back(&mut self) {
+        let mut rows = Vec::new();
+        while let Ok(row) = self.released.try_recv() {
+            rows.push(row);
         }
-    }
-
-    fn take_back(&mut self) {
-        while let Ok(released) = self.released.try_recv() {
-            self.forget(&released);
+        if rows.is_empty() {
+            return;
+        }
+        if let Err(error) = self.side.release(&rows).await {
+            warn!(error:err; "leases could not be given back; they run out by themselves");
+            if error.is_unavailable() {
+                self.in_trouble(error);
+            }
         }
     }
 
     async fn serve_claims(&mut self) {
-        for (customer, limit, reply) in std::mem::take(&mut self.waiting.claims) {
-            let claimed = self.claim(&customer, limit).await;
+        for claim in std::mem::take(&mut self.waiting.claims) {
+            let claimed = self.claim(&claim.customer, claim.limit).await;
+            if let Err(error) = &claimed
+                && error.is_unavailable()
+                && self.trouble.is_none()
+            {
+                self.in_trouble(error.clone());
+            }
             // Leases in an answer that nobody takes go back by themselves.
-            let _ = reply.send(claimed);
+            let _ = claim.reply.send(claimed);
         }
     }
 
@@ -371,26 +263,33 @@ impl<W: WriteSide> Writer<W> {
         if let Some(trouble) = &self.trouble {
             return Err(trouble.clone());
         }
-        let none = HashSet::new();
-        let leased = self.leased.get(customer).unwrap_or(&none);
-        let claimed = self.side.claim(customer, handle::now(), limit, leased).await?;
+        let claimed = self.side.claim(customer, limit).await?;
         let mut leases = Vec::with_capacity(claimed.len());
         for claim in claimed {
             match claim {
-                Claimed::Readable { row, notification } => {
-                    let lease = self.lease(customer.clone(), row);
-                    leases.push(Leased {
-                        notification: *notification,
-                        lease,
-                    });
-                }
+                Claimed::Readable { lease, notification } => leases.push(Leased {
+                    notification: *notification,
+                    lease: self.lease(lease),
+                }),
                 Claimed::Unreadable { row, why } => {
                     error!(customer:%, row, error:% = why; "a stored notification cannot be read; it is set aside as dead");
-                    self.side.set_aside(customer, row, &why, handle::now()).await?;
+                    self.side.set_aside(customer, row, &why, self.clock.now()).await?;
                 }
             }
         }
         Ok(leases)
+    }
+
+    async fn keep_up(&mut self) {
+        if self.trouble.is_some() || Instant::now() < self.next_keep_up {
+            return;
+        }
+        self.next_keep_up = Instant::now() + KEEP_UP_INTERVAL;
+        match self.side.keep_up().await {
+            Ok(()) => {}
+            Err(error) if error.is_unavailable() => self.in_trouble(error),
+            Err(error) => warn!(error:err; "the store's regular work could not be done"),
+        }
     }
 
     /// Deletes a bounded number of rows whose time is over.
@@ -398,7 +297,7 @@ impl<W: WriteSide> Writer<W> {
         if self.options.retention.is_zero() || self.trouble.is_some() || Instant::now() < self.next_prune {
             return;
         }
-        let cutoff = handle::now().before(self.options.retention);
+        let cutoff = self.clock.now().before(self.options.retention);
         match self.side.prune(self.pruned_to, PRUNE_STEP, cutoff).await {
             Ok(Some(row)) => {
                 self.pruned_to = row;
@@ -412,29 +311,6 @@ impl<W: WriteSide> Writer<W> {
                 warn!(error:err; "old notifications could not be deleted; tried again later");
                 self.next_prune = Instant::now() + PRUNE_INTERVAL;
             }
-        }
-    }
-
-    async fn close(self, clean: bool) -> Result<(), StoreError> {
-        self.side.close(clean, handle::now()).await
-    }
-}
-
-impl Waiting {
-    fn take(&mut self, command: Command) {
-        match command {
-            Command::Settle {
-                row,
-                settlement,
-                reply,
-            } => self.settlements.push(((row, *settlement), reply)),
-            Command::Duplicate(customer) => self.duplicates.push(customer),
-            Command::Claim {
-                customer,
-                limit,
-                reply,
-            } => self.claims.push((customer, limit, reply)),
-            Command::Close { clean, reply } => self.close = Some((clean, reply)),
         }
     }
 }

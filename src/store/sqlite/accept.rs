@@ -5,11 +5,12 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::chunks::{Chunked, LARGEST, Rows};
 use super::known::Known;
+use super::leases::Leases;
 use super::rows;
 use crate::domain::{EventId, State};
 use crate::store::ledger::Changes;
-use crate::store::port::AcceptReceipt;
-use crate::store::{NewNotification, StoreError};
+use crate::store::port::{Accept, AcceptReceipt};
+use crate::store::{Existing, NewNotification, StoreError};
 
 /// The statement of this file.
 pub(super) struct AcceptStatements(Chunked);
@@ -33,6 +34,26 @@ impl Default for AcceptStatements {
     }
 }
 
+/// What became of one accept.
+pub(super) enum Stored {
+    /// It is in this row, with this id at Svix.
+    New(i64, EventId),
+    Known(Existing),
+}
+
+impl Stored {
+    /// Tells the caller, once the transaction has come to its end.
+    pub(super) fn receipt(self, accept: &Accept<'_>, leases: &mut Leases) -> AcceptReceipt {
+        match self {
+            Self::Known(existing) => AcceptReceipt::Known(existing),
+            Self::New(row, event_id) => AcceptReceipt::Stored {
+                event_id,
+                lease: accept.lease.then(|| leases.take(&accept.new.customer, row)),
+            },
+        }
+    }
+}
+
 /// A new notification with the row and the id at Svix that it will have.
 struct Candidate<'a> {
     row: i64,
@@ -42,32 +63,29 @@ struct Candidate<'a> {
 
 impl AcceptStatements {
     /// Stores what is new, numbered after `last_row`; `found` are the rows with the same keys.
-    /// Answers in the order of `news`.
+    /// Answers in the order of `accepts`, with the row of what is new.
     pub(super) async fn run(
         &self,
         connection: &mut SqliteConnection,
-        news: &[NewNotification],
+        accepts: &[Accept<'_>],
         found: &[SqliteRow],
         last_row: i64,
         changes: &mut Changes,
-    ) -> Result<Vec<AcceptReceipt>, StoreError> {
+    ) -> Result<Vec<Stored>, StoreError> {
         let mut known = Known::read(found);
-        let mut candidates = Vec::with_capacity(news.len());
-        let mut receipts = Vec::with_capacity(news.len());
-        for (new, row) in news.iter().zip(last_row + 1..) {
+        let mut candidates = Vec::with_capacity(accepts.len());
+        let mut stored = Vec::with_capacity(accepts.len());
+        for (Accept { new, .. }, row) in accepts.iter().zip(last_row + 1..) {
             if let Some(existing) = known.find(&mut *connection, new).await? {
                 if existing.other_event.is_none() {
                     changes.duplicate(&new.customer);
                 }
-                receipts.push(AcceptReceipt::Known(existing));
+                stored.push(Stored::Known(existing));
                 continue;
             }
             let event_id = known.add(new);
             changes.accepted(&new.customer, State::Queued);
-            receipts.push(AcceptReceipt::Stored {
-                row,
-                event_id: event_id.clone(),
-            });
+            stored.push(Stored::New(row, event_id.clone()));
             candidates.push(Candidate { row, event_id, new });
         }
         for (statement, chunk) in self.0.cut(&candidates, LARGEST) {
@@ -75,7 +93,7 @@ impl AcceptStatements {
             let query = chunk.iter().fold(query, bind_event);
             query.execute(&mut *connection).await?;
         }
-        Ok(receipts)
+        Ok(stored)
     }
 }
 

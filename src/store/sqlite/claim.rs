@@ -1,10 +1,9 @@
 //! Finds what is due for one customer.
 
-use std::collections::HashSet;
-
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
+use super::leases::Leases;
 use super::rows;
 use crate::domain::{Customer, Timestamp};
 use crate::store::StoreError;
@@ -17,7 +16,7 @@ const COLUMNS: &str = "SELECT n.seq, n.id, n.customer, n.account, n.application,
     FROM notifications AS n LEFT JOIN events AS e ON e.seq = n.seq \
     WHERE n.seq IN (SELECT value FROM json_each(?)) AND n.state = 'queued' ORDER BY n.due_at, n.seq";
 
-/// Finds up to `limit` rows of a customer that are due and not leased, the oldest first.
+/// Leases up to `limit` rows of a customer that are due and not leased, the oldest first.
 ///
 /// Leased rows are few and passed over in the index, so that leasing needs no write.
 pub(super) async fn run(
@@ -25,7 +24,7 @@ pub(super) async fn run(
     customer: &Customer,
     now: Timestamp,
     limit: usize,
-    leased: &HashSet<i64>,
+    leases: &mut Leases,
     suspect_until: Option<Timestamp>,
 ) -> Result<Vec<Claimed>, StoreError> {
     // A name that was made a blob is another value to SQLite; its rows are found to be set aside.
@@ -38,12 +37,12 @@ pub(super) async fn run(
     )
     .bind(customer.as_str().to_owned())
     .bind(now.as_millis())
-    .bind(rows::index(limit.saturating_add(leased.len())))
+    .bind(rows::index(limit.saturating_add(leases.count(customer))))
     .fetch_all(&mut *connection)
     .await?;
     let free: Vec<i64> = due
         .into_iter()
-        .filter(|row| !leased.contains(row))
+        .filter(|row| !leases.has(customer, *row))
         .take(limit)
         .collect();
     if free.is_empty() {
@@ -57,7 +56,7 @@ pub(super) async fn run(
             let seq: i64 = row.try_get("seq")?;
             Ok(match rows::notification(row, suspect_until) {
                 Ok(notification) => Claimed::Readable {
-                    row: seq,
+                    lease: leases.take(customer, seq),
                     notification: Box::new(notification),
                 },
                 Err(why) => Claimed::Unreadable {

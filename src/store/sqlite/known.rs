@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::rows;
 use crate::domain::EventId;
+use crate::store::port::Accept;
 use crate::store::{Existing, NewNotification, StoreError};
 
 /// The notifications with the keys of a batch, of whichever customer: those in the store, and with
@@ -28,13 +29,16 @@ enum Held<'a> {
 /// first trip of a transaction, so that there are as few as possible.
 pub(super) async fn begin(
     connection: &mut SqliteConnection,
-    news: &[NewNotification],
+    accepts: &[Accept<'_>],
 ) -> Result<Vec<SqliteRow>, StoreError> {
-    if news.is_empty() {
+    if accepts.is_empty() {
         sqlx::query("BEGIN IMMEDIATE").execute(connection).await?;
         return Ok(Vec::new());
     }
-    let keys: Vec<&str> = news.iter().map(|new| new.event_key.as_str()).collect();
+    let keys: Vec<&str> = accepts
+        .iter()
+        .map(|accept| accept.new.event_key.as_str())
+        .collect();
     // The one that was there first keeps the id at Svix; `seq` tells which that was.
     let query = sqlx::query(
         "BEGIN IMMEDIATE; SELECT seq, id, customer, event_key, event_id, application, state, digest \

@@ -6,6 +6,7 @@ mod chunks;
 mod claim;
 mod file;
 mod known;
+mod leases;
 mod ledger;
 mod open;
 mod prune;
@@ -16,13 +17,16 @@ mod settle;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
+use super::clock::Clock;
+use super::lease::{LeasedRow, Term};
 use super::ledger::Changes;
 use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
 use super::{StoreError, Trouble};
 use crate::domain::{Customer, Reason, State, Timestamp};
-use accept::AcceptStatements;
+use accept::{AcceptStatements, Stored};
 use checkpoint::Checkpointer;
 use file::DatabaseFile;
+use leases::Leases;
 use ledger::LedgerStatements;
 pub(super) use open::open;
 use open::{connect, last_row, options};
@@ -45,6 +49,8 @@ pub(super) struct Sqlite {
     ledger: LedgerStatements,
     /// The highest number that was given to a row.
     last_row: i64,
+    leases: Leases,
+    clock: Clock,
 }
 
 impl Sqlite {
@@ -52,9 +58,9 @@ impl Sqlite {
     /// is not queued any more is passed over; without, says nothing where there is such a row.
     async fn transact(
         &mut self,
-        batch: &Batch,
+        batch: &Batch<'_>,
         careful: bool,
-    ) -> Result<Option<Vec<AcceptReceipt>>, StoreError> {
+    ) -> Result<Option<Vec<Stored>>, StoreError> {
         let done = self.carry_out(batch, careful).await;
         match &done {
             Ok(Some(_)) => {
@@ -79,9 +85,9 @@ impl Sqlite {
 
     async fn carry_out(
         &mut self,
-        batch: &Batch,
+        batch: &Batch<'_>,
         careful: bool,
-    ) -> Result<Option<Vec<AcceptReceipt>>, StoreError> {
+    ) -> Result<Option<Vec<Stored>>, StoreError> {
         let connection = &mut self.connection;
         let mut changes = Changes::default();
         let found = known::begin(connection, &batch.accepts).await?;
@@ -96,7 +102,7 @@ impl Sqlite {
         {
             return Ok(None);
         }
-        for customer in &batch.duplicates {
+        for customer in batch.duplicates {
             changes.duplicate(customer);
         }
         self.ledger.commit(connection, &changes).await?;
@@ -105,22 +111,37 @@ impl Sqlite {
 }
 
 impl WriteSide for Sqlite {
-    async fn commit(&mut self, batch: &Batch) -> Result<Vec<AcceptReceipt>, StoreError> {
-        self.file.check_identity()?;
-        match self.transact(batch, false).await? {
-            Some(receipts) => Ok(receipts),
-            None => Ok(self.transact(batch, true).await?.unwrap_or_default()),
-        }
+    fn term(&self) -> Term {
+        Term::default()
     }
 
-    async fn claim(
-        &mut self,
-        customer: &Customer,
-        now: Timestamp,
-        limit: usize,
-        leased: &std::collections::HashSet<i64>,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        claim::run(&mut self.connection, customer, now, limit, leased, self.suspect_until).await
+    async fn commit(&mut self, batch: &Batch<'_>) -> Result<Vec<AcceptReceipt>, StoreError> {
+        self.file.check_identity()?;
+        let stored = match self.transact(batch, false).await? {
+            Some(stored) => stored,
+            None => self.transact(batch, true).await?.unwrap_or_default(),
+        };
+        for (row, _) in &batch.settlements {
+            self.leases.end(row);
+        }
+        let receipts = batch.accepts.iter().zip(stored);
+        Ok(receipts
+            .map(|(accept, stored)| stored.receipt(accept, &mut self.leases))
+            .collect())
+    }
+
+    async fn claim(&mut self, customer: &Customer, limit: usize) -> Result<Vec<Claimed>, StoreError> {
+        let now = self.clock.now();
+        claim::run(&mut self.connection, customer, now, limit, &mut self.leases, self.suspect_until).await
+    }
+
+    async fn release(&mut self, rows: &[LeasedRow]) -> Result<(), StoreError> {
+        rows.iter().for_each(|row| self.leases.end(row));
+        Ok(())
+    }
+
+    async fn keep_up(&mut self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn set_aside(
@@ -198,8 +219,12 @@ impl WriteSide for Sqlite {
 }
 
 /// Estimates how much a batch writes, in bytes.
-fn weight(batch: &Batch) -> usize {
-    let accepts: usize = batch.accepts.iter().map(|new| new.event.len() + ROW_BYTES).sum();
+fn weight(batch: &Batch<'_>) -> usize {
+    let accepts: usize = batch
+        .accepts
+        .iter()
+        .map(|accept| accept.new.event.len() + ROW_BYTES)
+        .sum();
     accepts + batch.settlements.len() * ROW_BYTES
 }
 

@@ -10,11 +10,13 @@ use sqlx::sqlite::{
 use super::accept::AcceptStatements;
 use super::checkpoint::Checkpointer;
 use super::file::DatabaseFile;
+use super::leases::Leases;
 use super::ledger::LedgerStatements;
 use super::settle::SettleStatements;
 use super::{Reader, Sqlite, chunks};
 use crate::domain::Timestamp;
 use crate::store::StoreError;
+use crate::store::clock::Clock;
 
 /// Connections that read beside the writer.
 const READERS: u32 = 3;
@@ -26,11 +28,12 @@ const CHECKPOINT_PAGES: &str = "2000";
 const WRITER_CACHE: &str = "-32768";
 
 /// Opens the file, which no other process may have open, and brings its tables up to date.
-pub(in crate::store) async fn open(url: &str, now: Timestamp) -> Result<(Sqlite, Reader), StoreError> {
+pub(in crate::store) async fn open(url: &str, clock: Clock) -> Result<(Sqlite, Reader), StoreError> {
     let path = url
         .strip_prefix("sqlite://")
         .filter(|path| !path.is_empty() && !path.starts_with(":memory:"))
         .ok_or_else(|| StoreError::Url { url: url.to_owned() })?;
+    let now = clock.now();
     let file = DatabaseFile::lock(path)?;
     let mut connection = connect(&file, true).await?;
     sqlx::migrate!("src/store/migrations/sqlite")
@@ -63,6 +66,8 @@ pub(in crate::store) async fn open(url: &str, now: Timestamp) -> Result<(Sqlite,
         settle: SettleStatements::default(),
         ledger: LedgerStatements::default(),
         last_row,
+        leases: Leases::default(),
+        clock,
     };
     Ok((sqlite, Reader::new(pool)))
 }

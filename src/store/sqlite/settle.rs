@@ -53,7 +53,7 @@ impl SettleStatements {
     pub(super) async fn run(
         &self,
         connection: &mut SqliteConnection,
-        settlements: &[(LeasedRow, Settlement)],
+        settlements: &[(&LeasedRow, &Settlement)],
         row_by_row: bool,
         changes: &mut Changes,
     ) -> Result<bool, StoreError> {
@@ -91,7 +91,7 @@ impl SettleStatements {
     }
 }
 
-fn bind_settlement<'q>(query: Query<'q>, (leased, settlement): &(LeasedRow, Settlement)) -> Query<'q> {
+fn bind_settlement<'q>(query: Query<'q>, (leased, settlement): &(&LeasedRow, &Settlement)) -> Query<'q> {
     let progress = &settlement.progress;
     let (since, resends) = match progress.stage {
         Stage::Prove { since, resends } => (since, resends),

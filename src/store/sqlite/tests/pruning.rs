@@ -4,41 +4,48 @@ use std::time::Duration;
 
 use super::DatabaseInDirectory;
 use crate::domain::{AnswerKind, State, Timestamp};
+use crate::store::clock::Clock;
 use crate::store::examples::{accept, accept_leased, customer, delivered, find, new, settlement};
 use crate::store::lease::LeasedRow;
-use crate::store::port::{AcceptReceipt, Batch, ReadSide, WriteSide};
+use crate::store::port::{Accept, AcceptReceipt, Batch, ReadSide, WriteSide};
 use crate::store::sqlite;
 use crate::store::{NewNotification, Settlement};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
-async fn store_rows(side: &mut sqlite::Sqlite, news: Vec<NewNotification>) -> Vec<i64> {
+async fn store_rows(side: &mut sqlite::Sqlite, news: Vec<NewNotification>) -> Vec<LeasedRow> {
     let batch = Batch {
-        accepts: news,
+        accepts: news.iter().map(|new| Accept { new, lease: true }).collect(),
         ..Batch::default()
     };
     let receipts = side.commit(&batch).await.unwrap();
     let rows = receipts.into_iter().map(|receipt| match receipt {
-        AcceptReceipt::Stored { row, .. } => row,
+        AcceptReceipt::Stored { lease: Some(row), .. } => row,
         other => panic!("{other:?}"),
     });
     rows.collect()
 }
 
-fn outcome(new: NewNotification, row: i64, state: State, settled_at: Timestamp) -> (LeasedRow, Settlement) {
-    let customer = new.customer.clone();
+async fn settle(side: &mut sqlite::Sqlite, rows: &[LeasedRow], outcomes: &[Settlement]) {
+    let batch = Batch {
+        settlements: rows.iter().zip(outcomes).collect(),
+        ..Batch::default()
+    };
+    side.commit(&batch).await.unwrap();
+}
+
+fn outcome(new: NewNotification, state: State, settled_at: Timestamp) -> Settlement {
     let event_id = new.event_key.clone();
-    let outcome = Settlement {
+    Settlement {
         settled_at,
         ..settlement(&new.into_notification(event_id), state, AnswerKind::Unavailable)
-    };
-    (LeasedRow { customer, row }, outcome)
+    }
 }
 
 #[tokio::test]
 async fn only_what_was_settled_long_ago_is_deleted_and_dead_letters_stay() {
     let database = DatabaseInDirectory::new();
-    let (mut side, reader) = sqlite::open(&database.url(), NOW).await.unwrap();
+    let (mut side, reader) = sqlite::open(&database.url(), Clock::default()).await.unwrap();
     let (old, recent) = (NOW.before(Duration::from_millis(100)), NOW);
     let table = [
         (State::Delivered, old, false, "old and delivered"),
@@ -53,16 +60,12 @@ async fn only_what_was_settled_long_ago_is_deleted_and_dead_letters_stay() {
         ..new("acme", &format!("evt_{number}"))
     };
     let rows = store_rows(&mut side, (0..table.len()).map(example).collect()).await;
-    let settlements = table
+    let outcomes: Vec<Settlement> = table
         .iter()
-        .zip(&rows)
         .enumerate()
-        .map(|(number, ((state, settled_at, ..), row))| outcome(example(number), *row, *state, *settled_at));
-    let batch = Batch {
-        settlements: settlements.collect(),
-        ..Batch::default()
-    };
-    side.commit(&batch).await.unwrap();
+        .map(|(number, (state, settled_at, ..))| outcome(example(number), *state, *settled_at))
+        .collect();
+    settle(&mut side, &rows, &outcomes).await;
     assert_eq!(database.number("SELECT count(*) FROM attempts").await, 4);
     let totals = reader.totals().await.unwrap();
 
@@ -73,11 +76,11 @@ async fn only_what_was_settled_long_ago_is_deleted_and_dead_letters_stay() {
         assert!(row > after, "it gets on");
         (after, steps) = (row, steps + 1);
     }
-    assert_eq!((after, steps), (rows[5], 3), "a few rows at a time, to the end");
+    assert_eq!((after, steps), (rows[5].row, 3), "a few rows at a time, to the end");
     for ((.., kept, why), row) in table.iter().zip(&rows) {
-        assert_eq!(reader.event(*row).await.unwrap().is_some(), *kept, "{why}");
+        assert_eq!(reader.event(row.row).await.unwrap().is_some(), *kept, "{why}");
         if !kept {
-            assert!(reader.attempts(*row).await.unwrap().is_empty(), "{why}");
+            assert!(reader.attempts(row.row).await.unwrap().is_empty(), "{why}");
         }
     }
     assert_eq!(database.number("SELECT count(*) FROM notifications").await, 3);
@@ -87,7 +90,7 @@ async fn only_what_was_settled_long_ago_is_deleted_and_dead_letters_stay() {
 #[tokio::test]
 async fn an_outcome_whose_row_has_gone_stops_no_other_and_is_not_counted() {
     let database = DatabaseInDirectory::new();
-    let (mut side, reader) = sqlite::open(&database.url(), NOW).await.unwrap();
+    let (mut side, reader) = sqlite::open(&database.url(), Clock::default()).await.unwrap();
     let example = |number: usize| new("acme", &format!("evt_{number}"));
     let rows = store_rows(&mut side, (0..5).map(example).collect()).await;
     assert_eq!(
@@ -96,46 +99,30 @@ async fn an_outcome_whose_row_has_gone_stops_no_other_and_is_not_counted() {
             .await,
         1
     );
-    let settlements = rows
-        .iter()
-        .enumerate()
-        .map(|(number, row)| outcome(example(number), *row, State::Dead, NOW))
+    let outcomes: Vec<Settlement> = (0..5)
+        .map(|number| outcome(example(number), State::Dead, NOW))
         .collect();
-    side.commit(&Batch {
-        settlements,
-        ..Batch::default()
-    })
-    .await
-    .unwrap();
+    settle(&mut side, &rows, &outcomes).await;
     let totals = reader.totals().await.unwrap();
     assert_eq!((totals.accepted, totals.dead, totals.queued), (5, 4, 1));
     assert_eq!(totals.failed_attempts, 4);
-    assert!(reader.attempts(rows[2]).await.unwrap().is_empty(), "nothing is left of it");
-    for row in [rows[1], rows[3]] {
-        assert_eq!(reader.attempts(row).await.unwrap().len(), 1);
+    assert!(reader.attempts(rows[2].row).await.unwrap().is_empty(), "nothing is left of it");
+    for row in [&rows[1], &rows[3]] {
+        assert_eq!(reader.attempts(row.row).await.unwrap().len(), 1);
     }
 }
 
 #[tokio::test]
 async fn an_outcome_of_what_is_settled_already_changes_nothing() {
     let database = DatabaseInDirectory::new();
-    let (mut side, reader) = sqlite::open(&database.url(), NOW).await.unwrap();
+    let (mut side, reader) = sqlite::open(&database.url(), Clock::default()).await.unwrap();
     let rows = store_rows(&mut side, vec![new("acme", "evt_1")]).await;
     for state in [State::Dead, State::Delivered] {
-        let settlements = vec![outcome(new("acme", "evt_1"), rows[0], state, NOW)];
-        side.commit(&Batch {
-            settlements,
-            ..Batch::default()
-        })
-        .await
-        .unwrap();
+        settle(&mut side, &rows, &[outcome(new("acme", "evt_1"), state, NOW)]).await;
     }
     let totals = reader.totals().await.unwrap();
     assert_eq!((totals.dead, totals.delivered, totals.difference()), (1, 0, 0));
-    let left = side
-        .claim(&customer("acme"), NOW, 10, &Default::default())
-        .await
-        .unwrap();
+    let left = side.claim(&customer("acme"), 10).await.unwrap();
     assert!(left.is_empty());
 }
 

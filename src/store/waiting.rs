@@ -1,0 +1,142 @@
+//! What waits for the writer, and how it is gathered into one turn.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::lease::LeasedRow;
+use super::port::{Accept, Batch};
+use super::{Accepted, Leased, NewNotification, Settlement, StoreError};
+use crate::domain::Customer;
+
+/// An accept that waits for its transaction.
+pub(super) struct Request {
+    pub(super) new: NewNotification,
+    pub(super) lease: bool,
+    pub(super) reply: oneshot::Sender<Result<Accepted, StoreError>>,
+}
+
+/// An outcome that waits for its transaction.
+pub(super) struct Outcome {
+    pub(super) row: LeasedRow,
+    pub(super) settlement: Box<Settlement>,
+    pub(super) reply: oneshot::Sender<()>,
+}
+
+/// A claim that waits for its turn.
+pub(super) struct Claim {
+    pub(super) customer: Customer,
+    pub(super) limit: usize,
+    pub(super) reply: oneshot::Sender<Result<Vec<Leased>, StoreError>>,
+}
+
+/// The end, asked for.
+pub(super) struct Close {
+    pub(super) clean: bool,
+    pub(super) reply: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// Everything but accepts that the writer is asked for.
+pub(super) enum Command {
+    Settle(Outcome),
+    Duplicate(Customer),
+    Claim(Claim),
+    Close(Close),
+}
+
+/// Writes that go together.
+#[derive(Default)]
+pub(super) struct Writes {
+    pub(super) accepts: Vec<Request>,
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) duplicates: Vec<Customer>,
+}
+
+impl Writes {
+    pub(super) fn len(&self) -> usize {
+        self.accepts.len() + self.outcomes.len() + self.duplicates.len()
+    }
+
+    /// Shows them to the database.
+    pub(super) fn batch(&self) -> Batch<'_> {
+        let accepts = self
+            .accepts
+            .iter()
+            .map(|Request { new, lease, .. }| Accept { new, lease: *lease });
+        let outcomes = self.outcomes.iter();
+        Batch {
+            accepts: accepts.collect(),
+            settlements: outcomes
+                .map(|outcome| (&outcome.row, &*outcome.settlement))
+                .collect(),
+            duplicates: &self.duplicates,
+        }
+    }
+
+    /// Takes them apart, each write on its own.
+    pub(super) fn each(self) -> impl Iterator<Item = Self> {
+        let accepts = self.accepts.into_iter().map(|accept| Self {
+            accepts: vec![accept],
+            ..Self::default()
+        });
+        let outcomes = self.outcomes.into_iter().map(|outcome| Self {
+            outcomes: vec![outcome],
+            ..Self::default()
+        });
+        let duplicates = self.duplicates.into_iter().map(|duplicate| Self {
+            duplicates: vec![duplicate],
+            ..Self::default()
+        });
+        accepts.chain(outcomes).chain(duplicates)
+    }
+}
+
+/// What waits for the next turn of the writer.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pub(super) writes: Writes,
+    pub(super) claims: Vec<Claim>,
+    pub(super) close: Option<Close>,
+}
+
+impl Waiting {
+    /// Waits for something to do, but no longer than `nap`, and takes all that waits; of accepts and
+    /// of commands at most `most`. Returns whether anybody is left to serve.
+    pub(super) async fn gather(
+        &mut self,
+        accepts: &mut mpsc::Receiver<Request>,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
+        most: usize,
+        nap: Duration,
+    ) -> bool {
+        tokio::select! {
+            biased;
+            command = commands.recv() => match command {
+                Some(command) => self.take(command),
+                None => return false,
+            },
+            Some(request) = accepts.recv() => self.writes.accepts.push(request),
+            () = tokio::time::sleep(nap) => {}
+        }
+        while let Ok(command) = commands.try_recv() {
+            self.take(command);
+            if self.writes.outcomes.len() >= most {
+                break;
+            }
+        }
+        while self.writes.accepts.len() < most {
+            let Ok(request) = accepts.try_recv() else { break };
+            self.writes.accepts.push(request);
+        }
+        true
+    }
+
+    fn take(&mut self, command: Command) {
+        match command {
+            Command::Settle(outcome) => self.writes.outcomes.push(outcome),
+            Command::Duplicate(customer) => self.writes.duplicates.push(customer),
+            Command::Claim(claim) => self.claims.push(claim),
+            Command::Close(close) => self.close = Some(close),
+        }
+    }
+}
