@@ -58,7 +58,7 @@ fn nothing_said_gives_the_defaults() -> Outcome {
     assert!(config.validate().is_ok());
     assert_eq!(config.server.listen, "127.0.0.1:8080");
     assert_eq!((config.server.max_body_bytes, config.server.max_connections), (1_048_576, 25_000));
-    assert_eq!((config.store.url.as_str(), config.store.max_batch), ("sqlite://svix-hooks.db", 512));
+    assert_eq!((config.store.url.expose(), config.store.max_batch), ("sqlite://svix-hooks.db", 512));
     assert!(config.svix.token.is_none() && config.svix.server_url.is_none() && config.svix.app_id.is_none());
     assert_eq!(
         (config.svix.payload, config.svix.requests_per_second, config.svix.burst),

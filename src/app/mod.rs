@@ -71,7 +71,8 @@ impl App {
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let address = listener.local_addr()?;
         let store = Store::open(StoreOptions {
-            url: config.store.url.clone(),
+            url: config.store.url.expose().to_owned(),
+            lease: Duration::from_millis(config.store.lease_ms),
             max_batch: config.store.max_batch,
             max_waiting: config.store.max_waiting,
             retention: Duration::from_secs(u64::from(config.store.retention_days) * 86_400),

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::sources;
 use crate::app::{self, App, ConfigSource, Signal};
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, StoreUrl};
 use crate::sandbox::{DEFAULT_APPLICATION, DEFAULT_TOKEN, Sandbox, SandboxOptions};
 use crate::telemetry;
 
@@ -54,10 +54,9 @@ fn forward_to(mut config: Config, sandbox: Option<&str>) -> Config {
         config.svix.token = Some(SecretString::from(DEFAULT_TOKEN));
         config.svix.app_id = Some(DEFAULT_APPLICATION.to_owned());
         // What waits for Svix must not end up at a stand-in.
-        config.store.url = match config.store.url.strip_suffix(".db") {
-            Some(stem) => format!("{stem}-sandbox.db"),
-            None => format!("{}-sandbox", config.store.url),
-        };
+        let file = config.store.url.file().unwrap_or("svix-hooks.db");
+        let file = file.strip_suffix(".db").unwrap_or(file);
+        config.store.url = StoreUrl::of_file(&format!("{file}-sandbox.db"));
     }
     config
 }

@@ -12,6 +12,7 @@ mod rules;
 mod sections;
 mod serve;
 mod server_url;
+mod store_url;
 mod svix;
 mod toml;
 mod validate;
@@ -23,11 +24,12 @@ pub use error::{ConfigError, Origin, Problem};
 pub use sections::{
     Delivery, Idempotency, Level, Log, LogFormat, Retry, Routing, Server, Store, UnknownCustomer,
 };
+pub use store_url::StoreUrl;
 pub use svix::{PayloadForm, Svix};
 
 /// Everything that can be configured; one field per section of `config/default.toml`.
 ///
-/// Serialized, it shows every value but the token.
+/// Serialized, it shows every value but the token and the password of the store.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {

@@ -76,6 +76,7 @@ pub(super) fn wholes(config: &Config) -> Vec<Whole> {
         ("server.body_timeout_ms", server.body_timeout_ms, 1, 600_000),
         ("server.keep_alive_s", server.keep_alive_s, 1, 3600),
         ("server.max_connections", wide(server.max_connections), 1, 1_000_000),
+        ("store.lease_ms", store.lease_ms, 1000, 600_000),
         ("store.retention_days", store.retention_days.into(), 1, 36_500),
         ("store.max_batch", wide(store.max_batch), 1, 4096),
         ("store.max_waiting", wide(store.max_waiting), 1, 1_000_000),

@@ -1,7 +1,9 @@
 //! The plain sections of the configuration, field by field as in `config/default.toml`.
 
-use crate::envelope::KeyPart;
 use serde::{Deserialize, Serialize};
+
+use super::StoreUrl;
+use crate::envelope::KeyPart;
 
 /// The HTTP front end.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -29,8 +31,11 @@ pub struct Server {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// `sqlite://` and the path of the file. Default `sqlite://svix-hooks.db`.
-    pub url: String,
+    /// `sqlite://` and the path of the file, or `postgres://` and the place of a database. Default
+    /// `sqlite://svix-hooks.db`.
+    pub url: StoreUrl,
+    /// How long another replica leaves alone what this one holds, in milliseconds. Default 15000.
+    pub lease_ms: u64,
     /// How long settled notifications are kept, in days. Default 30.
     pub retention_days: u32,
     /// Rows that one commit takes. Default 512.

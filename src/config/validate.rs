@@ -156,20 +156,12 @@ impl Findings {
             &server.listen,
             "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080",
         );
-        let file = store.url.strip_prefix("sqlite://").unwrap_or_default();
-        let postgres = ["postgres://", "postgresql://"]
-            .iter()
-            .any(|scheme| store.url.starts_with(scheme));
-        let support = if postgres {
-            "; postgres:// is not supported by this build"
-        } else {
-            ""
-        };
         self.check(
-            !file.is_empty(),
+            store.url.file().is_some() || store.url.is_postgres(),
             "store.url",
             &store.url,
-            format!("sqlite:// and the path of a file, such as sqlite://svix-hooks.db{support}"),
+            "sqlite:// and the path of a file, such as sqlite://svix-hooks.db, or postgres:// and the place of a \
+             database, such as postgres://user@host/database",
         );
         if let Err(error) = Customer::parse(&routing.default_customer) {
             let right = format!("the name of a customer, but it {error}");
@@ -322,7 +314,8 @@ mod tests {
             ),
             ("STORE__URL", "hooks.db", "sqlite:// and the path", "no scheme"),
             ("STORE__URL", "sqlite://", "sqlite:// and the path", "no file"),
-            ("STORE__URL", "postgres://db/x", "postgres:// is not supported by this build", "another store"),
+            ("STORE__URL", "postgres://", "postgres:// and the place of a database", "no host"),
+            ("STORE__LEASE_MS", "999", "from 1000 to 600000", "a pause would end all leases"),
             ("STORE__RETENTION_DAYS", "0", "from 1 to 36500", "it would forget at once"),
             ("STORE__MAX_BATCH", "0", "from 1 to 4096", "nothing would be stored"),
             ("STORE__MAX_WAITING", "0", "from 1 to 1000000", "nothing would be stored"),

@@ -29,7 +29,7 @@ pub(super) async fn find(
         .parse()
         .map_err(|error| Problem::new(Code::NotFound, format!("{} {error}", shown(&path))))?;
     let record = gateway.store.find(id).await?.ok_or_else(not_found)?;
-    let mut attempts = gateway.store.attempts(record.row).await?;
+    let mut attempts = gateway.store.attempts(&record).await?;
     attempts.extend(first_try_success(&record).filter(|_| attempts.is_empty()));
     let attempts = attempts.into_iter().map(AttemptOut::from).collect();
     Ok(HttpResponse::Ok().json(Found {

@@ -41,8 +41,11 @@ pub enum StoreError {
         #[source]
         source: Arc<std::io::Error>,
     },
+    /// The URL of a shared database is not well formed.
+    #[error("the store's URL cannot be read")]
+    Options(#[source] Arc<sqlx::Error>),
     /// The URL names no store that this build knows.
-    #[error("{url} is no store's URL; use sqlite://path/to/file.db")]
+    #[error("{url} is no store's URL; use sqlite://path/to/file.db or postgres://user@host/database")]
     Url {
         /// The URL as given.
         url: String,
@@ -67,6 +70,9 @@ pub enum Trouble {
     /// Reading or writing failed.
     #[error("reading or writing the database file failed")]
     Io,
+    /// The database server cannot be reached, is starting or is stopping.
+    #[error("the database cannot be reached")]
+    Unreachable,
     /// Something else holds the database.
     #[error("the database is locked by something else")]
     Busy,
@@ -82,8 +88,20 @@ impl StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let trouble = match &error {
-            sqlx::Error::Database(database) => trouble_of_sqlite(database.code().as_deref()),
+            sqlx::Error::Database(database) => {
+                let code = database.code();
+                let code = code.as_deref().unwrap_or_default();
+                if database
+                    .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+                    .is_some()
+                {
+                    trouble_of_postgres(code)
+                } else {
+                    trouble_of_sqlite(code)
+                }
+            }
             sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::PoolClosed => Some(Trouble::Io),
+            sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => Some(Trouble::Unreachable),
             sqlx::Error::PoolTimedOut => Some(Trouble::Busy),
             _ => None,
         };
@@ -96,8 +114,8 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// Reads SQLite's result code, of which the low byte is the kind (<https://www.sqlite.org/rescode.html>).
-fn trouble_of_sqlite(code: Option<&str>) -> Option<Trouble> {
-    let code: u32 = code?.parse().ok()?;
+fn trouble_of_sqlite(code: &str) -> Option<Trouble> {
+    let code: u32 = code.parse().ok()?;
     match code & 0xff {
         13 => Some(Trouble::Full),
         8 => Some(Trouble::ReadOnly),
@@ -105,6 +123,23 @@ fn trouble_of_sqlite(code: Option<&str>) -> Option<Trouble> {
         10 => Some(Trouble::Io),
         14 => Some(Trouble::Missing),
         5 | 6 => Some(Trouble::Busy),
+        _ => None,
+    }
+}
+
+/// Reads PostgreSQL's code, of which the first two letters are the class
+/// (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
+fn trouble_of_postgres(code: &str) -> Option<Trouble> {
+    match code {
+        // No connection, or one that is being ended; a server that starts, stops or has none left.
+        code if code.starts_with("08") || code.starts_with("57P") => Some(Trouble::Unreachable),
+        "53300" => Some(Trouble::Unreachable),
+        "53100" => Some(Trouble::Full),
+        "25006" => Some(Trouble::ReadOnly),
+        "58030" => Some(Trouble::Io),
+        "XX001" | "XX002" => Some(Trouble::Corrupt),
+        // Given up in favour of another transaction, or cancelled for taking too long.
+        "40001" | "40P01" | "55P03" | "57014" => Some(Trouble::Busy),
         _ => None,
     }
 }

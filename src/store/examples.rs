@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn options(url: String) -> StoreOptions {
     StoreOptions {
         url,
+        lease: Duration::from_secs(15),
         max_batch: 512,
         max_waiting: 10_000,
         retention: Duration::ZERO,

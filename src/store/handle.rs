@@ -7,19 +7,21 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::condition::SharedCondition;
-use super::port::ReadSide;
+use super::port::{ReadSide, WriteSide};
 use super::query::{Filter, Page};
-use super::sqlite;
 use super::waiting::{Claim, Close, Command, Outcome, Request};
 use super::writer::{Writer, WriterOptions};
 use super::{Accepted, Condition, Lease, Leased, NewNotification, Record, Settlement, StoreError, Totals};
+use super::{postgres, sqlite};
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
-    /// Where it is: `sqlite://path`.
+    /// Where it is: `sqlite://path` or `postgres://user@host/database`.
     pub url: String,
+    /// How long what this process holds of a shared store stays its own without a sign of life.
+    pub lease: Duration,
     /// Rows that one transaction takes at most.
     pub max_batch: usize,
     /// Accepts that may wait for a transaction.
@@ -45,7 +47,22 @@ impl Store {
     /// When the URL names no store, another process uses it, or it cannot be read and written.
     pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
         let clock = Clock::default();
-        let (write_side, read_side) = sqlite::open(&options.url, clock.clone()).await?;
+        let url = options.url.as_str();
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let (write_side, read_side) = postgres::open(url, options.lease, clock.clone()).await?;
+            Self::start(write_side, read_side, &options, clock)
+        } else {
+            let (write_side, read_side) = sqlite::open(url, clock.clone()).await?;
+            Self::start(write_side, read_side, &options, clock)
+        }
+    }
+
+    fn start(
+        write_side: impl WriteSide,
+        read_side: impl ReadSide,
+        options: &StoreOptions,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         let (accepts, accept_queue) = mpsc::channel(options.max_waiting);
         let (commands, command_queue) = mpsc::unbounded_channel();
         let condition = SharedCondition::working();
@@ -157,16 +174,16 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn event(&self, row: i64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.reader.event(row).await
+    pub async fn event(&self, record: &Record) -> Result<Option<Vec<u8>>, StoreError> {
+        self.reader.event(record.customer.clone(), record.row).await
     }
 
     /// Finds the recorded requests to Svix for a notification.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn attempts(&self, row: i64) -> Result<Vec<Attempt>, StoreError> {
-        self.reader.attempts(row).await
+    pub async fn attempts(&self, record: &Record) -> Result<Vec<Attempt>, StoreError> {
+        self.reader.attempts(record.customer.clone(), record.row).await
     }
 
     /// Finds a page of notifications, newest first.

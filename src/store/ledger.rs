@@ -35,6 +35,22 @@ impl Totals {
         self.accepted - self.delivered - self.filtered - self.dead - self.expired - self.queued
     }
 
+    /// Reads the sums of all columns, in the order in which they are declared; of no rows there are none.
+    pub(super) fn of<E>(sum: impl Fn(usize) -> Result<Option<i64>, E>) -> Result<Self, E> {
+        let sum = |column| sum(column).map(Option::unwrap_or_default);
+        Ok(Self {
+            accepted: sum(0)?,
+            duplicates: sum(1)?,
+            queued: sum(2)?,
+            delivered: sum(3)?,
+            filtered: sum(4)?,
+            dead: sum(5)?,
+            expired: sum(6)?,
+            retries: sum(7)?,
+            failed_attempts: sum(8)?,
+        })
+    }
+
     fn in_state(&mut self, state: State) -> &mut i64 {
         match state {
             State::Queued => &mut self.queued,

@@ -9,11 +9,15 @@
 mod clock;
 mod condition;
 mod error;
+mod fields;
 mod handle;
+mod known;
 mod lease;
 mod ledger;
 mod port;
+mod postgres;
 mod query;
+mod rows;
 mod shapes;
 mod sqlite;
 mod waiting;

@@ -101,10 +101,10 @@ pub(super) trait ReadSide: Send + Sync + 'static {
     fn find(&self, id: NotificationId) -> BoxFuture<'_, Result<Option<Record>, StoreError>>;
 
     /// Finds the event of a notification, byte for byte.
-    fn event(&self, row: i64) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>>;
+    fn event(&self, customer: Customer, row: i64) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>>;
 
     /// Finds the recorded requests of a notification, in order.
-    fn attempts(&self, row: i64) -> BoxFuture<'_, Result<Vec<Attempt>, StoreError>>;
+    fn attempts(&self, customer: Customer, row: i64) -> BoxFuture<'_, Result<Vec<Attempt>, StoreError>>;
 
     /// Finds a page of notifications, newest first.
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>>;

@@ -22,7 +22,7 @@ pub(super) async fn what_is_accepted_is_given_back_byte_for_byte<F: Fixture>() {
     assert_eq!((&notification.event, &notification.payload), (&posted.event, &posted.payload));
 
     let record = find(&store, posted.id).await;
-    assert_eq!(store.event(record.row).await.unwrap().as_deref(), Some(odd.as_bytes()));
+    assert_eq!(store.event(&record).await.unwrap().as_deref(), Some(odd.as_bytes()));
     assert_eq!((record.id, record.state, record.reason), (posted.id, State::Queued, None));
     assert_eq!((&record.customer, &record.account), (&posted.customer, &posted.account));
     assert_eq!((&*record.application, &record.event_type), (&*posted.application, &posted.event_type));

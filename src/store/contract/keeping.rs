@@ -38,8 +38,8 @@ pub(super) async fn a_clean_stop_and_a_new_start_keep_everything<F: Fixture>() {
     assert_eq!(store.totals().await.unwrap(), totals);
     assert_eq!(find(&store, settled.id).await.state, State::Delivered);
     let record = find(&store, retried.id).await;
-    assert_eq!((record.state, record.progress), (State::Queued, outcome.progress.clone()));
-    assert_eq!(store.attempts(record.row).await.unwrap(), outcome.attempts);
+    assert_eq!((record.state, &record.progress), (State::Queued, &outcome.progress));
+    assert_eq!(store.attempts(&record).await.unwrap(), outcome.attempts);
     let mut claimed = store.claim(customer("acme"), 10).await.unwrap();
     claimed.sort_by_key(|leased| leased.notification.id);
     let again: Vec<_> = claimed.iter().map(|leased| &leased.notification).collect();

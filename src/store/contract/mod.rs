@@ -8,6 +8,7 @@ mod settling;
 
 use super::Store;
 use super::examples::options;
+use super::postgres::tests::TestDatabase;
 use super::sqlite::tests::DatabaseInDirectory;
 
 /// A fresh database that stores can be opened on.
@@ -86,4 +87,15 @@ impl Fixture for DatabaseInDirectory {
     }
 }
 
+impl Fixture for TestDatabase {
+    async fn fresh() -> Self {
+        Self::new().await
+    }
+
+    fn url(&self) -> String {
+        self.url()
+    }
+}
+
 contract!(sqlite, super::DatabaseInDirectory);
+contract!(postgres, super::TestDatabase);

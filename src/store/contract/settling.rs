@@ -43,7 +43,7 @@ pub(super) async fn requests_and_progress_are_given_back<F: Fixture>() {
         assert_eq!(claimed[0].notification.progress, outcome.progress);
         let record = find(&store, notification.id).await;
         assert_eq!((&record.progress, record.due_at), (&outcome.progress, outcome.due_at));
-        assert_eq!(store.attempts(record.row).await.unwrap(), outcome.attempts);
+        assert_eq!(store.attempts(&record).await.unwrap(), outcome.attempts);
         let last = outcome.attempts.last().unwrap();
         assert_eq!((record.detail.as_deref(), record.status), (Some(&*last.detail), last.status));
         assert_eq!(record.last_sent, Some((last.started_at, last.duration)));
@@ -60,7 +60,7 @@ pub(super) async fn a_first_try_success_needs_no_rows_of_its_own<F: Fixture>() {
     let outcome = delivered(&notification);
     store.settle(outcome.clone(), lease).await.unwrap();
     let record = find(&store, notification.id).await;
-    assert!(store.attempts(record.row).await.unwrap().is_empty());
+    assert!(store.attempts(&record).await.unwrap().is_empty());
     assert_eq!((record.state, record.settled_at), (State::Delivered, Some(outcome.settled_at)));
     assert_eq!(record.last_sent, Some((outcome.attempts[0].started_at, outcome.attempts[0].duration)));
     let totals = store.totals().await.unwrap();
@@ -83,7 +83,7 @@ pub(super) async fn an_outcome_replaces_the_one_before<F: Fixture>() {
     assert_eq!((record.state, record.reason), (State::Dead, Some(Reason::Rejected)));
     assert_eq!(record.detail.as_deref(), Some("attempt 2"));
     let numbers: Vec<u32> = store
-        .attempts(record.row)
+        .attempts(&record)
         .await
         .unwrap()
         .iter()

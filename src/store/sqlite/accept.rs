@@ -4,13 +4,12 @@ use sqlx::Sqlite;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::chunks::{Chunked, LARGEST, Rows};
-use super::known::Known;
 use super::leases::Leases;
-use super::rows;
 use crate::domain::{EventId, State};
+use crate::store::known::Known;
 use crate::store::ledger::Changes;
 use crate::store::port::{Accept, AcceptReceipt};
-use crate::store::{Existing, NewNotification, StoreError};
+use crate::store::{Existing, NewNotification, StoreError, rows};
 
 /// The statement of this file.
 pub(super) struct AcceptStatements(Chunked);
@@ -76,7 +75,11 @@ impl AcceptStatements {
         let mut candidates = Vec::with_capacity(accepts.len());
         let mut stored = Vec::with_capacity(accepts.len());
         for (Accept { new, .. }, row) in accepts.iter().zip(last_row + 1..) {
-            if let Some(existing) = known.find(&mut *connection, new).await? {
+            if let Some(found) = known.find(new)? {
+                let mut existing = found.existing;
+                if let Some(seq) = found.event_of {
+                    existing.other_event = Some(event(&mut *connection, seq).await?);
+                }
                 if existing.other_event.is_none() {
                     changes.duplicate(&new.customer);
                 }
@@ -122,4 +125,11 @@ fn bind_notification<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'
 
 fn bind_event<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'q> {
     query.bind(candidate.row).bind(candidate.new.event.to_vec())
+}
+
+async fn event(connection: &mut SqliteConnection, seq: i64) -> Result<Vec<u8>, StoreError> {
+    let body = sqlx::query_scalar("SELECT body FROM events WHERE seq = ?");
+    // One that has lost its event is other than whatever is posted.
+    let event: Option<Vec<u8>> = body.bind(seq).fetch_optional(connection).await?;
+    Ok(event.unwrap_or_default())
 }

@@ -4,10 +4,9 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::leases::Leases;
-use super::rows;
 use crate::domain::{Customer, Timestamp};
-use crate::store::StoreError;
 use crate::store::port::Claimed;
+use crate::store::{StoreError, rows};
 
 /// The columns that a delivery needs.
 const COLUMNS: &str = "SELECT n.seq, n.id, n.customer, n.account, n.application, n.create_application, \

@@ -1,17 +1,16 @@
 //! The embedded store: one SQLite file in WAL mode, one writing connection, some reading ones.
 
 mod accept;
+mod begin;
 mod checkpoint;
 mod chunks;
 mod claim;
 mod file;
-mod known;
 mod leases;
 mod ledger;
 mod open;
 mod prune;
 mod read;
-mod rows;
 mod settle;
 
 use sqlx::Connection;
@@ -21,7 +20,7 @@ use super::clock::Clock;
 use super::lease::{LeasedRow, Term};
 use super::ledger::Changes;
 use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
-use super::{StoreError, Trouble};
+use super::{StoreError, Trouble, rows};
 use crate::domain::{Customer, Reason, State, Timestamp};
 use accept::{AcceptStatements, Stored};
 use checkpoint::Checkpointer;
@@ -90,7 +89,7 @@ impl Sqlite {
     ) -> Result<Option<Vec<Stored>>, StoreError> {
         let connection = &mut self.connection;
         let mut changes = Changes::default();
-        let found = known::begin(connection, &batch.accepts).await?;
+        let found = begin::begin(connection, &batch.accepts).await?;
         let receipts = self
             .accept
             .run(connection, &batch.accepts, &found, self.last_row, &mut changes)

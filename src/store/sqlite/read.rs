@@ -5,11 +5,10 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
-use super::rows;
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
 use crate::store::port::ReadSide;
-use crate::store::query::{Cursor, Filter, Page};
-use crate::store::{Record, StoreError, Totals};
+use crate::store::query::{Filter, Page};
+use crate::store::{Record, StoreError, Totals, rows};
 
 /// The reading side of the embedded store.
 pub(in crate::store) struct Reader {
@@ -22,56 +21,9 @@ impl Reader {
     }
 
     async fn find_page(&self, filter: Filter) -> Result<Page, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
-        query
-            .push(rows::RECORD_COLUMNS)
-            .push(" FROM notifications WHERE 1");
-        if let Some(event_id) = filter.event_id {
-            query.push(" AND (event_key = ").push_bind(event_id.clone());
-            query
-                .push(" OR (event_id <> event_key AND event_id = ")
-                .push_bind(event_id)
-                .push("))");
-        }
-        if let Some(customer) = filter.customer {
-            query
-                .push(" AND customer = ")
-                .push_bind(customer.as_str().to_owned());
-        }
-        if let Some(state) = filter.state {
-            query.push(" AND state = ").push_bind(state.as_str());
-        }
-        if let Some(event_type) = filter.event_type {
-            query.push(" AND event_type = ").push_bind(event_type);
-        }
-        if let Some(from) = filter.from {
-            query.push(" AND accepted_at >= ").push_bind(from.as_millis());
-        }
-        if let Some(to) = filter.to {
-            query.push(" AND accepted_at < ").push_bind(to.as_millis());
-        }
-        if let Some(Cursor(row)) = filter.cursor {
-            query.push(" AND seq < ").push_bind(row);
-        }
-        query
-            .push(" ORDER BY seq DESC LIMIT ")
-            .push_bind(i64::from(filter.limit) + 1);
+        let mut query = filter.query::<Sqlite>();
         let found = query.build().fetch_all(&self.pool).await?;
-        let more = found.len() > filter.limit as usize;
-        let mut records = Vec::new();
-        let mut last = None;
-        for row in found.iter().take(filter.limit as usize) {
-            last = Some(row.try_get("seq")?);
-            match rows::record(row) {
-                Ok(record) => records.push(record),
-                // The claim sets it aside and says so; a list goes on without it.
-                Err(error) => log::warn!(error:err, row = last; "a stored notification cannot be shown"),
-            }
-        }
-        Ok(Page {
-            records,
-            next: last.filter(|_| more).map(Cursor),
-        })
+        Ok(filter.page(&found))
     }
 }
 
@@ -89,7 +41,7 @@ impl ReadSide for Reader {
         .boxed()
     }
 
-    fn event(&self, row: i64) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+    fn event(&self, _: Customer, row: i64) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
         async move {
             let query = sqlx::query_scalar("SELECT body FROM events WHERE seq = ?");
             Ok(query.bind(row).fetch_optional(&self.pool).await?)
@@ -97,7 +49,7 @@ impl ReadSide for Reader {
         .boxed()
     }
 
-    fn attempts(&self, row: i64) -> BoxFuture<'_, Result<Vec<Attempt>, StoreError>> {
+    fn attempts(&self, _: Customer, row: i64) -> BoxFuture<'_, Result<Vec<Attempt>, StoreError>> {
         async move {
             let query = sqlx::query("SELECT * FROM attempts WHERE seq = ? ORDER BY number");
             let found = query.bind(row).fetch_all(&self.pool).await?;
@@ -122,18 +74,7 @@ impl ReadSide for Reader {
             )
             .fetch_one(&self.pool)
             .await?;
-            let sum = |column: usize| row.try_get::<Option<i64>, _>(column).map(Option::unwrap_or_default);
-            Ok(Totals {
-                accepted: sum(0)?,
-                duplicates: sum(1)?,
-                queued: sum(2)?,
-                delivered: sum(3)?,
-                filtered: sum(4)?,
-                dead: sum(5)?,
-                expired: sum(6)?,
-                retries: sum(7)?,
-                failed_attempts: sum(8)?,
-            })
+            Ok(Totals::of(|column| row.try_get(column))?)
         }
         .boxed()
     }

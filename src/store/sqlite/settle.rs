@@ -6,14 +6,11 @@ use sqlx::Sqlite;
 use sqlx::sqlite::SqliteConnection;
 
 use super::chunks::{Chunked, LARGEST, Rows};
-use super::rows;
 use crate::domain::{Attempt, Stage, Timestamp};
 use crate::store::lease::LeasedRow;
 use crate::store::ledger::Changes;
+use crate::store::rows::{self, ATTEMPTS_KEPT};
 use crate::store::{Settlement, StoreError};
-
-/// The most requests that are recorded for one notification; the count goes on beyond it.
-const ATTEMPTS_KEPT: u32 = 100;
 
 /// The statements of this file.
 pub(super) struct SettleStatements {

@@ -168,7 +168,7 @@ async fn a_thread_that_panics_loses_nothing_and_a_new_pool_takes_over() {
     let taken = taken.lock().unwrap().clone();
     assert!(!taken.is_empty());
     for record in world.records(State::Delivered).await {
-        let attempts = world.store.attempts(record.row).await.unwrap();
+        let attempts = world.store.attempts(&record).await.unwrap();
         let panicked = attempts
             .iter()
             .filter(|attempt| attempt.answer == AnswerKind::Panicked)

@@ -78,9 +78,24 @@ async fn only_what_was_settled_long_ago_is_deleted_and_dead_letters_stay() {
     }
     assert_eq!((after, steps), (rows[5].row, 3), "a few rows at a time, to the end");
     for ((.., kept, why), row) in table.iter().zip(&rows) {
-        assert_eq!(reader.event(row.row).await.unwrap().is_some(), *kept, "{why}");
+        assert_eq!(
+            reader
+                .event(row.customer.clone(), row.row)
+                .await
+                .unwrap()
+                .is_some(),
+            *kept,
+            "{why}"
+        );
         if !kept {
-            assert!(reader.attempts(row.row).await.unwrap().is_empty(), "{why}");
+            assert!(
+                reader
+                    .attempts(row.customer.clone(), row.row)
+                    .await
+                    .unwrap()
+                    .is_empty(),
+                "{why}"
+            );
         }
     }
     assert_eq!(database.number("SELECT count(*) FROM notifications").await, 3);
@@ -106,9 +121,23 @@ async fn an_outcome_whose_row_has_gone_stops_no_other_and_is_not_counted() {
     let totals = reader.totals().await.unwrap();
     assert_eq!((totals.accepted, totals.dead, totals.queued), (5, 4, 1));
     assert_eq!(totals.failed_attempts, 4);
-    assert!(reader.attempts(rows[2].row).await.unwrap().is_empty(), "nothing is left of it");
+    assert!(
+        reader
+            .attempts(rows[2].customer.clone(), rows[2].row)
+            .await
+            .unwrap()
+            .is_empty(),
+        "nothing is left of it"
+    );
     for row in [&rows[1], &rows[3]] {
-        assert_eq!(reader.attempts(row.row).await.unwrap().len(), 1);
+        assert_eq!(
+            reader
+                .attempts(row.customer.clone(), row.row)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
     }
 }
 
@@ -136,5 +165,5 @@ async fn what_is_left_of_a_deleted_row_is_in_nobody_s_way() {
     store.settle(delivered(&gone), lease).await.unwrap();
     let record = find(&store, second.id).await;
     assert_eq!(record.state, State::Queued, "the outcome was another's");
-    assert_eq!(store.event(record.row).await.unwrap().as_deref(), Some(&second.event[..]));
+    assert_eq!(store.event(&record).await.unwrap().as_deref(), Some(&second.event[..]));
 }

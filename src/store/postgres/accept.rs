@@ -1,0 +1,187 @@
+//! Stores new notifications, and tells which of them are known already.
+
+use std::collections::HashMap;
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+use crate::domain::{Customer, EventId, State, Timestamp};
+use crate::store::known::{self, Known};
+use crate::store::lease::LeasedRow;
+use crate::store::ledger::Changes;
+use crate::store::port::{Accept, AcceptReceipt};
+use crate::store::{Existing, NewNotification, StoreError, rows};
+
+/// What an accept has come to before the database has its last word.
+enum Verdict {
+    New(EventId),
+    Known(Existing),
+}
+
+/// Stores what is new. Answers in the order of `accepts`.
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    accepts: &[Accept<'_>],
+    run: i64,
+    changes: &mut Changes,
+) -> Result<Vec<AcceptReceipt>, StoreError> {
+    if accepts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = look_up(connection, accepts).await?;
+    let mut known = Known::read(&found);
+    let mut verdicts = Vec::with_capacity(accepts.len());
+    let mut candidates = Vec::with_capacity(accepts.len());
+    for accept in accepts {
+        verdicts.push(match known.find(accept.new)? {
+            Some(found) => {
+                let mut existing = found.existing;
+                if let Some(seq) = found.event_of {
+                    existing.other_event = Some(event(connection, &accept.new.customer, seq).await?);
+                }
+                Verdict::Known(existing)
+            }
+            None => {
+                let event_id = known.add(accept.new);
+                candidates.push((*accept, event_id.clone()));
+                Verdict::New(event_id)
+            }
+        });
+    }
+    let mut leases = insert(connection, &candidates, run).await?;
+    let receipts = accepts.iter().zip(verdicts).map(|(accept, verdict)| {
+        let customer = &accept.new.customer;
+        match verdict {
+            Verdict::New(event_id) => {
+                changes.accepted(customer, State::Queued);
+                let lease = leases.remove(&(customer.as_str(), accept.new.event_key.as_str()));
+                AcceptReceipt::Stored {
+                    event_id,
+                    lease: lease.map(|row| LeasedRow {
+                        customer: customer.clone(),
+                        row,
+                        fence: 1,
+                    }),
+                }
+            }
+            Verdict::Known(existing) => {
+                if existing.other_event.is_none() {
+                    changes.duplicate(customer);
+                }
+                AcceptReceipt::Known(existing)
+            }
+        }
+    });
+    Ok(receipts.collect())
+}
+
+/// Finds the rows with the keys of a batch, the oldest first. Until the transaction ends, no other
+/// replica stores any of these keys: each sees what the other has stored, and no id at Svix is given
+/// to two customers.
+async fn look_up(connection: &mut PgConnection, accepts: &[Accept<'_>]) -> Result<Vec<PgRow>, StoreError> {
+    let keys: Vec<&str> = accepts
+        .iter()
+        .map(|accept| accept.new.event_key.as_str())
+        .collect();
+    // In order, so that no two replicas wait for each other.
+    sqlx::query(
+        "SELECT pg_advisory_xact_lock(hash) FROM ( \
+           SELECT DISTINCT hashtextextended(key, 0) AS hash FROM unnest($1::TEXT[]) AS key ORDER BY hash) AS keys",
+    )
+    .bind(&keys)
+    .execute(&mut *connection)
+    .await?;
+    let statement =
+        format!("SELECT {} FROM notifications WHERE event_key = ANY ($1) ORDER BY seq", known::COLUMNS);
+    // Nothing but fixed text is in it.
+    let query = sqlx::query(AssertSqlSafe(statement).into_sql_str()).bind(&keys);
+    Ok(query.fetch_all(connection).await?)
+}
+
+async fn event(connection: &mut PgConnection, customer: &Customer, seq: i64) -> Result<Vec<u8>, StoreError> {
+    let body = sqlx::query_scalar("SELECT body FROM events WHERE customer = $1 AND seq = $2")
+        .bind(customer.as_str())
+        .bind(seq);
+    // One that has lost its event is other than whatever is posted.
+    let event: Option<Vec<u8>> = body.fetch_optional(connection).await?;
+    Ok(event.unwrap_or_default())
+}
+
+/// Inserts rows and events. Returns the numbers of the rows that are leased, by customer and key.
+async fn insert<'a>(
+    connection: &mut PgConnection,
+    candidates: &[(Accept<'a>, EventId)],
+    run: i64,
+) -> Result<HashMap<(&'a str, &'a str), i64>, StoreError> {
+    if candidates.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // The replica's own row is locked, so that nobody can find it expired meanwhile. Where it has
+    // gone, nothing is leased.
+    let stored: Vec<(i64, String, String, bool)> = sqlx::query_as(
+        "WITH me AS MATERIALIZED ( \
+           SELECT run FROM replicas WHERE run = $1 AND ends_at > now_ms() FOR KEY SHARE), \
+         new AS MATERIALIZED ( \
+           SELECT nextval('notification_seq') AS seq, given.* FROM unnest($2::TEXT[], $3::BYTEA[], $4::TEXT[], \
+             $5::TEXT[], $6::TEXT[], $7::TEXT[], $8::BOOLEAN[], $9::TEXT[], $10::BIGINT[], $11::BIGINT[], \
+             $12::BIGINT[], $13::BYTEA[], $14::BIGINT[], $15::BOOLEAN[], $16::BYTEA[]) \
+             AS given (customer, id, event_key, event_id, account, application, create_application, event_type, \
+               occurred_at, payload_start, payload_end, digest, accepted_at, lease, body)), \
+         stored AS ( \
+           INSERT INTO notifications (customer, seq, id, event_key, event_id, account, application, \
+             create_application, event_type, occurred_at, payload_start, payload_end, digest, accepted_at, due_at, \
+             state, owner, fence) \
+           SELECT customer, seq, id, event_key, event_id, account, application, create_application, event_type, \
+             occurred_at, payload_start, payload_end, digest, accepted_at, accepted_at, 'queued', \
+             CASE WHEN lease THEN (SELECT run FROM me) END, 1 FROM new \
+           RETURNING seq, customer, event_key, owner), \
+         kept AS (INSERT INTO events (customer, seq, body) SELECT customer, seq, body FROM new) \
+         SELECT seq, customer, event_key, owner IS NOT NULL FROM stored",
+    )
+    .bind(run)
+    .bind(texts(candidates, |new| new.customer.as_str()))
+    .bind(bytes(candidates, |new| new.id.as_bytes()))
+    .bind(texts(candidates, |new| new.event_key.as_str()))
+    .bind(candidates.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>())
+    .bind(texts(candidates, |new| new.account.as_str()))
+    .bind(texts(candidates, |new| &new.application))
+    .bind(candidates.iter().map(|(accept, _)| accept.new.create_application).collect::<Vec<_>>())
+    .bind(texts(candidates, |new| &new.event_type))
+    .bind(numbers(candidates, |new| new.occurred_at.map(Timestamp::as_millis)))
+    .bind(numbers(candidates, |new| Some(rows::index(new.payload.start))))
+    .bind(numbers(candidates, |new| Some(rows::index(new.payload.end))))
+    .bind(bytes(candidates, |new| &new.digest))
+    .bind(numbers(candidates, |new| Some(new.accepted_at.as_millis())))
+    .bind(candidates.iter().map(|(accept, _)| accept.lease).collect::<Vec<_>>())
+    .bind(bytes(candidates, |new| &new.event))
+    .fetch_all(connection)
+    .await?;
+    let mut rows: HashMap<(String, String), i64> = stored
+        .into_iter()
+        .filter(|(.., leased)| *leased)
+        .map(|(seq, customer, key, _)| ((customer, key), seq))
+        .collect();
+    let leased = candidates.iter().filter_map(|(accept, _)| {
+        let (customer, key) = (accept.new.customer.as_str(), accept.new.event_key.as_str());
+        let row = rows.remove(&(customer.to_owned(), key.to_owned()))?;
+        Some(((customer, key), row))
+    });
+    Ok(leased.collect())
+}
+
+type Candidate<'a> = (Accept<'a>, EventId);
+
+fn texts<'a>(candidates: &[Candidate<'a>], of: impl Fn(&'a NewNotification) -> &'a str) -> Vec<&'a str> {
+    candidates.iter().map(|(accept, _)| of(accept.new)).collect()
+}
+
+fn bytes<'a>(candidates: &[Candidate<'a>], of: impl Fn(&'a NewNotification) -> &'a [u8]) -> Vec<&'a [u8]> {
+    candidates.iter().map(|(accept, _)| of(accept.new)).collect()
+}
+
+fn numbers<'a>(
+    candidates: &[Candidate<'a>],
+    of: impl Fn(&'a NewNotification) -> Option<i64>,
+) -> Vec<Option<i64>> {
+    candidates.iter().map(|(accept, _)| of(accept.new)).collect()
+}

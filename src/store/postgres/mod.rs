@@ -1,0 +1,209 @@
+//! The shared store: a PostgreSQL database that several replicas use together.
+//!
+//! ```text
+//! accept   stores what is new           replica   this process among the others: lease, clock, takeover
+//! claim    leases what is due           ledger    counts, in rows of this replica's own
+//! settle   records what came of it      read      look-ups, on connections of their own
+//! ```
+
+mod accept;
+mod claim;
+mod ledger;
+mod open;
+mod prune;
+mod read;
+mod replica;
+mod settle;
+
+use std::future::Future;
+use std::time::Duration;
+
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+
+use super::lease::{LeasedRow, Term};
+use super::ledger::Changes;
+use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
+use super::{StoreError, Trouble};
+use crate::domain::{Customer, Reason, State, Timestamp};
+pub(super) use open::open;
+pub(super) use read::Reader;
+use replica::Replica;
+
+/// How long one piece of work may take before the connection counts as broken.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The writing side of the shared store.
+pub(super) struct Postgres {
+    options: PgConnectOptions,
+    /// None while the database is in trouble.
+    connection: Option<PgConnection>,
+    replica: Replica,
+}
+
+impl Postgres {
+    /// Does a piece of work on the connection, in a transaction. Whatever goes wrong, the connection
+    /// is clean afterwards or given up.
+    async fn within<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut PgConnection, &mut Replica) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = self.connection.as_mut().ok_or_else(unreachable)?;
+        let replica = &mut self.replica;
+        let done = in_time(async {
+            sqlx::query("BEGIN").execute(&mut *connection).await?;
+            let done = work(connection, replica).await?;
+            sqlx::query("COMMIT").execute(&mut *connection).await?;
+            Ok(done)
+        })
+        .await;
+        match &done {
+            Ok(_) => {}
+            Err(error) if error.is_unavailable() => self.connection = None,
+            Err(_) => {
+                let rolled_back = in_time(async {
+                    sqlx::query("ROLLBACK").execute(&mut *connection).await?;
+                    Ok(())
+                });
+                if rolled_back.await.is_err() {
+                    self.connection = None;
+                }
+            }
+        }
+        done
+    }
+}
+
+impl WriteSide for Postgres {
+    fn term(&self) -> Term {
+        self.replica.term()
+    }
+
+    async fn commit(&mut self, batch: &Batch<'_>) -> Result<Vec<AcceptReceipt>, StoreError> {
+        let receipts = self
+            .within(async |connection, replica| {
+                let mut changes = Changes::default();
+                let receipts = accept::run(connection, &batch.accepts, replica.run(), &mut changes).await?;
+                settle::run(connection, &batch.settlements, replica.run(), &mut changes).await?;
+                for customer in batch.duplicates {
+                    changes.duplicate(customer);
+                }
+                ledger::add(connection, replica.slot(), &changes).await?;
+                Ok(receipts)
+            })
+            .await?;
+        for (row, _) in &batch.settlements {
+            self.replica.let_go(row);
+        }
+        for receipt in &receipts {
+            if let AcceptReceipt::Stored { lease: Some(row), .. } = receipt {
+                self.replica.hold(row);
+            }
+        }
+        Ok(receipts)
+    }
+
+    async fn claim(&mut self, customer: &Customer, limit: usize) -> Result<Vec<Claimed>, StoreError> {
+        let claimed = self
+            .within(async |connection, replica| claim::run(connection, customer, limit, replica.run()).await)
+            .await?;
+        for claim in &claimed {
+            if let Claimed::Readable { lease, .. } = claim {
+                self.replica.hold(lease);
+            }
+        }
+        Ok(claimed)
+    }
+
+    async fn release(&mut self, rows: &[LeasedRow]) -> Result<(), StoreError> {
+        rows.iter().for_each(|row| self.replica.let_go(row));
+        self.within(async |connection, replica| replica.release(connection, rows).await)
+            .await
+    }
+
+    async fn keep_up(&mut self) -> Result<(), StoreError> {
+        if !self.replica.is_due() {
+            return Ok(());
+        }
+        self.within(async |connection, replica| replica.renew(connection).await)
+            .await?;
+        self.within(async |connection, _| replica::take_over(connection).await)
+            .await
+    }
+
+    async fn set_aside(
+        &mut self,
+        customer: &Customer,
+        row: i64,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.within(async |connection, replica| {
+            let done = sqlx::query(
+                "UPDATE notifications SET state = 'dead', owner = NULL, reason = $1, detail = $2, settled_at = $3 \
+                 WHERE customer = $4 AND seq = $5 AND state = 'queued'",
+            )
+            .bind(Reason::Unreadable.as_str())
+            .bind(why)
+            .bind(now.as_millis())
+            .bind(customer.as_str())
+            .bind(row)
+            .execute(&mut *connection)
+            .await?;
+            if done.rows_affected() == 1 {
+                let mut changes = Changes::default();
+                changes.moved(customer, State::Queued, State::Dead);
+                ledger::add(connection, replica.slot(), &changes).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn prune(&mut self, after: i64, limit: u32, cutoff: Timestamp) -> Result<Option<i64>, StoreError> {
+        self.within(async |connection, _| prune::run(connection, after, limit, cutoff).await)
+            .await
+    }
+
+    async fn revive(&mut self) -> Result<(), StoreError> {
+        let options = &self.options;
+        let connected = in_time(async { Ok(PgConnection::connect_with(options).await?) });
+        self.connection = Some(connected.await?);
+        self.within(async |connection, replica| {
+            replica::writable(connection).await?;
+            replica.come_back(connection).await
+        })
+        .await
+    }
+
+    async fn close(mut self, clean: bool, _: Timestamp) -> Result<(), StoreError> {
+        if clean {
+            self.within(async |connection, replica| replica.leave(connection).await)
+                .await?;
+        }
+        match self.connection {
+            Some(connection) => in_time(async { Ok(connection.close().await?) }).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Waits for work as long as it may take.
+async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(done) => done,
+        Err(_) => Err(unreachable()),
+    }
+}
+
+/// The trouble of a database that does not answer.
+fn unreachable() -> StoreError {
+    let silent = std::io::Error::new(std::io::ErrorKind::TimedOut, "the database does not answer");
+    StoreError::Unavailable {
+        trouble: Trouble::Unreachable,
+        source: std::sync::Arc::new(sqlx::Error::Io(silent)),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,54 @@
+//! Opens a database and brings its tables up to date.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
+
+use super::replica::Replica;
+use super::{Postgres, Reader, in_time};
+use crate::store::StoreError;
+use crate::store::clock::Clock;
+
+/// Connections that read beside the writer.
+const READERS: u32 = 4;
+
+/// The schema, step by step. Replicas that start together take turns, under a lock of sqlx's own.
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+
+/// Connects, and joins the replicas that use the database already. Leases last for `lasts`.
+pub(in crate::store) async fn open(
+    url: &str,
+    lasts: Duration,
+    clock: Clock,
+) -> Result<(Postgres, Reader), StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|source| StoreError::Options(source.into()))?
+        .application_name("svix-hooks")
+        // Each commit is on disk before it is told of, whatever the server's default.
+        .options([("synchronous_commit", "on"), ("timezone", "UTC")])
+        .disable_statement_logging();
+    let mut connection = in_time(async { Ok(PgConnection::connect_with(&options).await?) }).await?;
+    MIGRATIONS
+        .run(&mut connection)
+        .await
+        .map_err(|error| match error {
+            MigrateError::Execute(source) => source.into(),
+            error => StoreError::Migrate(error.into()),
+        })?;
+    let pool = PgPoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_lazy_with(options.clone());
+    let mut transaction = connection.begin().await?;
+    let replica = Replica::join(&mut transaction, lasts, clock).await?;
+    transaction.commit().await?;
+    let postgres = Postgres {
+        options,
+        connection: Some(connection),
+        replica,
+    };
+    Ok((postgres, Reader::new(pool)))
+}

@@ -1,0 +1,140 @@
+//! Records what came of notifications.
+
+use std::collections::HashSet;
+
+use sqlx::postgres::PgConnection;
+
+use crate::domain::{Attempt, Reason, Stage, Timestamp};
+use crate::store::lease::LeasedRow;
+use crate::store::ledger::Changes;
+use crate::store::rows::{self, ATTEMPTS_KEPT};
+use crate::store::{Settlement, StoreError};
+
+/// A settlement with the row it is of.
+type Settled<'a> = (&'a LeasedRow, &'a Settlement);
+
+/// Records outcomes and ends their leases. One whose lease is not this replica's any more changes nothing.
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    settlements: &[Settled<'_>],
+    run: i64,
+    changes: &mut Changes,
+) -> Result<(), StoreError> {
+    if settlements.is_empty() {
+        return Ok(());
+    }
+    let settled = update(connection, settlements, run).await?;
+    let settled = settlements
+        .iter()
+        .filter(|(leased, _)| settled.contains(&leased.row));
+    let mut attempts = Vec::new();
+    for (leased, settlement) in settled {
+        changes.settled(settlement);
+        if !settlement.is_first_try_success() {
+            let kept = settlement.attempts.iter();
+            attempts.extend(
+                kept.filter(|attempt| attempt.number <= ATTEMPTS_KEPT)
+                    .map(|attempt| (*leased, attempt)),
+            );
+        }
+    }
+    insert_attempts(connection, &attempts).await
+}
+
+/// Changes the rows; returns those that were leased to this replica.
+async fn update(
+    connection: &mut PgConnection,
+    settlements: &[Settled<'_>],
+    run: i64,
+) -> Result<HashSet<i64>, StoreError> {
+    let rows: Vec<i64> = sqlx::query_scalar(
+        "UPDATE notifications AS n SET owner = NULL, state = s.state, due_at = s.due_at, stage = s.stage, \
+           stage_since = s.stage_since, resends = s.resends, attempts = s.attempts, spent = s.spent, \
+           ambiguous = s.ambiguous, message_id = s.message_id, reason = s.reason, detail = s.detail, \
+           status = s.status, settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms \
+         FROM unnest($2::TEXT[], $3::BIGINT[], $4::BIGINT[], $5::TEXT[], $6::BIGINT[], $7::TEXT[], $8::BIGINT[], \
+           $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::BOOLEAN[], $13::TEXT[], $14::TEXT[], $15::TEXT[], \
+           $16::BIGINT[], $17::BIGINT[], $18::BIGINT[], $19::BIGINT[]) \
+           AS s (customer, seq, fence, state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, \
+             message_id, reason, detail, status, settled_at, sent_at, sent_ms) \
+         WHERE n.customer = s.customer AND n.seq = s.seq AND n.state = 'queued' AND n.owner = $1 \
+           AND n.fence = s.fence RETURNING n.seq",
+    )
+    .bind(run)
+    .bind(each(settlements, |(leased, _)| leased.customer.as_str()))
+    .bind(each(settlements, |(leased, _)| leased.row))
+    .bind(each(settlements, |(leased, _)| leased.fence))
+    .bind(each(settlements, |(_, settlement)| settlement.state.as_str()))
+    .bind(each(settlements, |(_, settlement)| settlement.due_at.as_millis()))
+    .bind(each(settlements, |(_, settlement)| rows::stage_name(&settlement.progress.stage)))
+    .bind(each(settlements, |(_, settlement)| proof(settlement).0.as_millis()))
+    .bind(each(settlements, |(_, settlement)| i64::from(proof(settlement).1)))
+    .bind(each(settlements, |(_, settlement)| i64::from(settlement.progress.attempts)))
+    .bind(each(settlements, |(_, settlement)| i64::from(settlement.progress.spent)))
+    .bind(each(settlements, |(_, settlement)| settlement.progress.ambiguous))
+    .bind(each(settlements, |(_, settlement)| settlement.progress.message_id.as_deref()))
+    .bind(each(settlements, |(_, settlement)| settlement.reason.map(Reason::as_str)))
+    .bind(each(settlements, |(_, settlement)| detail(settlement)))
+    .bind(each(settlements, |(_, settlement)| last(settlement)?.status.map(i64::from)))
+    .bind(each(settlements, |(_, settlement)| {
+        settlement.state.is_final().then(|| settlement.settled_at.as_millis())
+    }))
+    .bind(each(settlements, |(_, settlement)| Some(last(settlement)?.started_at.as_millis())))
+    .bind(each(settlements, |(_, settlement)| Some(rows::millis(last(settlement)?.duration))))
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+async fn insert_attempts(
+    connection: &mut PgConnection,
+    attempts: &[(&LeasedRow, &Attempt)],
+) -> Result<(), StoreError> {
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO attempts (customer, seq, number, step, started_at, duration_ms, answer, status, detail) \
+         SELECT * FROM unnest($1::TEXT[], $2::BIGINT[], $3::BIGINT[], $4::TEXT[], $5::BIGINT[], $6::BIGINT[], \
+           $7::TEXT[], $8::BIGINT[], $9::TEXT[]) ON CONFLICT DO NOTHING",
+    )
+    .bind(each(attempts, |(leased, _)| leased.customer.as_str()))
+    .bind(each(attempts, |(leased, _)| leased.row))
+    .bind(each(attempts, |(_, attempt)| i64::from(attempt.number)))
+    .bind(each(attempts, |(_, attempt)| attempt.step.as_str()))
+    .bind(each(attempts, |(_, attempt)| attempt.started_at.as_millis()))
+    .bind(each(attempts, |(_, attempt)| rows::millis(attempt.duration)))
+    .bind(each(attempts, |(_, attempt)| attempt.answer.as_str()))
+    .bind(each(attempts, |(_, attempt)| attempt.status.map(i64::from)))
+    .bind(each(attempts, |(_, attempt)| storable(&attempt.detail)))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Makes a column of what each has.
+fn each<T: Copy, V>(all: &[T], of: impl Fn(T) -> V) -> Vec<V> {
+    all.iter().copied().map(of).collect()
+}
+
+fn last(settlement: &Settlement) -> Option<&Attempt> {
+    settlement.attempts.last()
+}
+
+fn detail(settlement: &Settlement) -> Option<String> {
+    let detail = &last(settlement)?.detail;
+    (!detail.is_empty()).then(|| storable(detail))
+}
+
+/// Replaces the one character that PostgreSQL's texts cannot have.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// Returns since when a dispatch is looked for, and how often it was asked for.
+fn proof(settlement: &Settlement) -> (Timestamp, u32) {
+    match settlement.progress.stage {
+        Stage::Prove { since, resends } => (since, resends),
+        _ => (Timestamp::default(), 0),
+    }
+}
