@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 pub use super::room::{Reservation, Room};
 use crate::domain::{AccountName, Customer, Notification, Step, Timestamp};
-use crate::policy::{GateRules, Pace, Rules};
+use crate::policy::{GateRules, Pace, Rules, Share};
 use crate::store::{Leased, StoreError, Totals};
 use crate::svix::{Account, Exchange, Timeouts};
 
@@ -158,6 +158,8 @@ pub struct AccountSettings {
     pub account: Arc<Account>,
     /// Its rate.
     pub pace: Pace,
+    /// Its rate as slices, for replicas that share it.
+    pub share: Share,
     /// When it is held back.
     pub gate: GateRules,
 }

@@ -9,7 +9,7 @@ use crate::actors::messages::{AccountSettings, Settings};
 use crate::config::{self, Config, UnknownCustomer};
 use crate::domain::{AccountName, Customer};
 use crate::http::{ApiKey, Intake, PayloadForm};
-use crate::policy::{Backoff, GateRules, Pace, Routing, Rules, UnknownCustomers};
+use crate::policy::{Backoff, GateRules, Pace, Routing, Rules, Share, UnknownCustomers};
 use crate::svix::{Account, Timeouts};
 
 /// The operator's own account.
@@ -72,6 +72,7 @@ fn account(svix: &config::Svix) -> anyhow::Result<AccountSettings> {
     Ok(AccountSettings {
         account: Arc::new(account),
         pace: Pace::new(svix.requests_per_second, svix.burst),
+        share: Share::new(svix.requests_per_second, svix.burst),
         gate: GateRules {
             circuit_threshold: svix.circuit_threshold,
             probe_interval: Duration::from_millis(svix.probe_interval_ms),

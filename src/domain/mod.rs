@@ -13,5 +13,5 @@ pub use customer::{AccountName, Customer, CustomerError};
 pub use event_id::{EventId, SVIX_ID_MAX, fits_svix_id};
 pub use notification::{Notification, NotificationId, NotificationIdError};
 pub use progress::{Progress, Stage};
-pub use state::{Reason, State, UnknownName};
+pub use state::{Reason, Shut, State, UnknownName};
 pub use time::{Timestamp, TimestampError};

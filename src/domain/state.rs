@@ -109,6 +109,18 @@ named! {
     }
 }
 
+named! {
+    /// What shuts an account's gate.
+    Shut {
+        /// Svix asked for a pause.
+        Limited = "limited",
+        /// Svix is unavailable.
+        Circuit = "circuit",
+        /// Svix refuses the token.
+        Refused = "refused",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,9 +6,11 @@ mod decision;
 mod gate;
 mod pace;
 mod routing;
+mod share;
 
 pub use backoff::Backoff;
 pub use decision::{Case, Decision, Rules, decide, first_step};
 pub use gate::{Admission, Gate, GateRules, GateState};
 pub use pace::Pace;
 pub use routing::{Route, Routing, UnknownCustomers};
+pub use share::Share;

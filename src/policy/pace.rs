@@ -27,14 +27,18 @@ impl Pace {
     /// Finds the settings for `per_second` (above 0) and `burst` (at least 2) requests.
     pub fn new(per_second: f64, burst: u32) -> Self {
         let (refill, interval_ms) = best_tick(per_second, f64::from((burst / 4).max(1)));
-        let bunching = (per_second * BUNCHING_S).ceil().min(f64::from(burst / 4));
-        let capacity = f64::from(burst) - refill - bunching;
+        let capacity = f64::from(burst) - refill - bunching(per_second, f64::from(burst));
         Self {
             capacity: whole(capacity.max(1.0)),
             refill: whole(refill),
             interval: Duration::from_millis(interval_ms),
         }
     }
+}
+
+/// Returns how many requests of a burst must be held back for those that bunch up on their way.
+pub(super) fn bunching(per_second: f64, burst: f64) -> f64 {
+    (per_second * BUNCHING_S).ceil().min((burst / 4.0).floor())
 }
 
 /// Finds the tick that comes closest to the rate from below: (permits, milliseconds).

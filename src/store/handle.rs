@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::accounts::{SharedAccounts, SharedGate, Slice, SliceRequest};
 use super::clock::Clock;
 use super::condition::SharedCondition;
 use super::port::{ReadSide, WriteSide};
@@ -13,7 +14,7 @@ use super::waiting::{Claim, Close, Command, Outcome, Request};
 use super::writer::{Writer, WriterOptions};
 use super::{Accepted, Condition, Lease, Leased, NewNotification, Record, Settlement, StoreError, Totals};
 use super::{postgres, sqlite};
-use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
+use crate::domain::{AccountName, Attempt, Customer, NotificationId, Timestamp};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct Store {
     accepts: mpsc::Sender<Request>,
     commands: mpsc::UnboundedSender<Command>,
     reader: Arc<dyn ReadSide>,
+    /// Where other processes use the store too.
+    accounts: Option<Arc<dyn SharedAccounts>>,
     clock: Clock,
     condition: SharedCondition,
 }
@@ -49,8 +52,12 @@ impl Store {
         let clock = Clock::default();
         let url = options.url.as_str();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let (write_side, read_side) = postgres::open(url, options.lease, clock.clone()).await?;
-            Self::start(write_side, read_side, &options, clock)
+            let opened = postgres::open(url, options.lease, clock.clone()).await?;
+            let store = Self::start(opened.write_side, opened.read_side, &options, clock)?;
+            Ok(Self {
+                accounts: Some(Arc::new(opened.accounts)),
+                ..store
+            })
         } else {
             let (write_side, read_side) = sqlite::open(url, clock.clone()).await?;
             Self::start(write_side, read_side, &options, clock)
@@ -76,6 +83,7 @@ impl Store {
             accepts,
             commands,
             reader: Arc::new(read_side),
+            accounts: None,
             clock,
             condition,
         })
@@ -200,6 +208,30 @@ impl Store {
     /// When the store cannot be read.
     pub async fn totals(&self) -> Result<Totals, StoreError> {
         self.reader.totals().await
+    }
+
+    /// Tells whether other processes may use the store and the accounts too.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.accounts.is_some()
+    }
+
+    /// Takes a slice of an account's rate from the budget that all replicas share.
+    ///
+    /// # Errors
+    /// When the store cannot be reached, or is not shared.
+    pub async fn slice(&self, account: AccountName, request: SliceRequest) -> Result<Slice, StoreError> {
+        let accounts = self.accounts.as_ref().ok_or(StoreError::Closed)?;
+        accounts.slice(account, request).await
+    }
+
+    /// Tells all replicas how an account's gate stands; returns the version of that.
+    ///
+    /// # Errors
+    /// When the store cannot be reached, or is not shared.
+    pub async fn set_gate(&self, account: AccountName, gate: SharedGate) -> Result<i64, StoreError> {
+        let accounts = self.accounts.as_ref().ok_or(StoreError::Closed)?;
+        accounts.set_gate(account, gate).await
     }
 
     /// Writes what waits, and closes. With `clean`, the next to open it knows that nothing was sent

@@ -6,6 +6,7 @@
 //! ```
 //! Whoever takes a notification to deliver it holds its [`Lease`]; dropping that gives it back.
 
+mod accounts;
 mod clock;
 mod condition;
 mod error;
@@ -28,6 +29,7 @@ mod contract;
 #[cfg(test)]
 pub(crate) mod examples;
 
+pub use accounts::{SharedGate, Slice, SliceRequest};
 pub use condition::Condition;
 pub use error::{StoreError, Trouble};
 pub use handle::{Store, StoreOptions};

@@ -63,7 +63,7 @@ impl SupervisorActor {
         let mut jobs = Vec::new();
         let mut open: Vec<_> = self.lanes.keys().cloned().collect();
         while jobs.len() < room && !open.is_empty() {
-            let mut expired = Vec::new();
+            let mut aside = Vec::new();
             open.retain(|account| {
                 let Some(lane) = self.lanes.get_mut(account) else {
                     return false;
@@ -71,11 +71,9 @@ impl SupervisorActor {
                 if jobs.len() >= room {
                     return false;
                 }
-                match lane.next(now) {
-                    Turn::Send { entry, .. } if is_too_old(&entry, self.settings.rules.max_age, now) => {
-                        expired.push(entry);
-                        true
-                    }
+                let max_age = self.settings.rules.max_age;
+                let is_of_use = |entry: &Entry| entry.lease.is_valid() && !is_too_old(entry, max_age, now);
+                match lane.next(now, is_of_use, &mut aside) {
                     Turn::Send { entry, probe } => {
                         let (notification, step) = (entry.notification.clone(), entry.step.clone());
                         let flight = self.flights.start(Flight {
@@ -98,8 +96,9 @@ impl SupervisorActor {
                     Turn::Idle => false,
                 }
             });
-            for entry in expired {
-                self.settle(*entry, State::Expired, Some(Reason::TooOld), now, ctx);
+            // Of what others deliver by now nothing is left to do here.
+            for entry in aside.into_iter().filter(|entry| entry.lease.is_valid()) {
+                self.settle(entry, State::Expired, Some(Reason::TooOld), now, ctx);
             }
         }
         jobs

@@ -1,16 +1,18 @@
 //! One account: its credential, its pace, its gate, and what waits to go out through it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use leaky_bucket::RateLimiter;
 use log::{info, warn};
 
+use super::budget::Budget;
 use super::flight::Entry;
 use super::queues::FairQueues;
 use crate::actors::messages::{AccountSettings, AccountStatus};
 use crate::domain::{Answer, Timestamp};
-use crate::policy::{Admission, Gate, GateState, Pace};
+use crate::policy::{Admission, Gate, GateState, Pace, Share};
+use crate::store::Slice;
 use crate::svix::{Account, Exchange};
 
 /// What an account has to say about the next request.
@@ -29,6 +31,8 @@ pub(super) struct Lane {
     account: Arc<Account>,
     pace: Pace,
     limiter: RateLimiter,
+    /// Where replicas share the account.
+    budget: Option<Budget>,
     /// Whether the last look found the bucket empty.
     held_by_pace: bool,
     gate: Gate,
@@ -37,11 +41,13 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(settings: &AccountSettings) -> Self {
+    /// Makes the lane of an account, which other replicas use too where it is `shared`.
+    pub(super) fn new(settings: &AccountSettings, shared: bool) -> Self {
         Self {
             account: settings.account.clone(),
             pace: settings.pace,
             limiter: limiter(settings.pace),
+            budget: shared.then(|| Budget::new(settings.share)),
             held_by_pace: false,
             gate: Gate::new(settings.gate),
             last_failure: None,
@@ -61,6 +67,11 @@ impl Lane {
         if settings.pace != self.pace {
             self.pace = settings.pace;
             self.limiter = limiter(settings.pace);
+        }
+        if let Some(budget) = &mut self.budget
+            && settings.share != budget.share()
+        {
+            budget.reconfigure(settings.share);
         }
     }
 
@@ -82,8 +93,13 @@ impl Lane {
         self.queues.len() > 0 && self.gate.admit(now) == Admission::All && !(idle_thread && self.held_by_pace)
     }
 
-    /// Takes the next notification that may go out.
-    pub(super) fn next(&mut self, now: Timestamp) -> Turn {
+    /// Takes the next notification that may go out. Those that are of no use are put aside on the way.
+    pub(super) fn next(
+        &mut self,
+        now: Timestamp,
+        is_of_use: impl Fn(&Entry) -> bool,
+        aside: &mut Vec<Entry>,
+    ) -> Turn {
         if self.queues.len() == 0 {
             return Turn::Idle;
         }
@@ -92,17 +108,66 @@ impl Lane {
             Admission::Probe => true,
             Admission::Wait(until) => return Turn::Wait(until.map(|until| until.since(now))),
         };
+        if let Some(budget) = &self.budget
+            && !budget.has_permit()
+        {
+            self.held_by_pace = true;
+            return Turn::Wait(budget.wait());
+        }
         self.held_by_pace = !self.limiter.try_acquire(1);
         if self.held_by_pace {
             return Turn::Wait(Some(self.pace.interval));
         }
-        let Some(entry) = self.queues.pop() else {
-            return Turn::Idle;
-        };
-        if probe {
-            self.gate.probe_sent();
+        while let Some(entry) = self.queues.pop() {
+            if !is_of_use(&entry) {
+                aside.push(*entry);
+                continue;
+            }
+            if let Some(budget) = &mut self.budget {
+                budget.use_permit();
+            }
+            if probe {
+                self.gate.probe_sent();
+            }
+            return Turn::Send { entry, probe };
         }
-        Turn::Send { entry, probe }
+        Turn::Idle
+    }
+
+    /// Where permits of the shared budget are of use and there are none, notes that some are asked for.
+    pub(super) fn begin_asking(&mut self, now: Timestamp) -> Option<(Share, Duration)> {
+        let allowed = self.queues.len() > 0 && !matches!(self.gate.admit(now), Admission::Wait(_));
+        let budget = self.budget.as_mut().filter(|_| allowed)?;
+        budget
+            .begin_asking()
+            .then(|| (budget.share(), self.gate.probe_wait()))
+    }
+
+    /// Takes in permits that were asked for at `asked`, with what other replicas say of the gate.
+    pub(super) fn receive(&mut self, slice: Option<Slice>, asked: Instant, now: Timestamp) {
+        let Some(budget) = &mut self.budget else { return };
+        budget.receive(slice, asked);
+        let before = self.gate.state();
+        if let Some(slice) = slice
+            && let Some(state) = budget.news(slice.gate, before, now)
+        {
+            self.gate.adopt(state);
+            self.tell_change(before);
+        }
+    }
+
+    /// Where the gate stands otherwise than other replicas know, notes that they are told.
+    pub(super) fn begin_telling(&mut self, now: Timestamp) -> Option<GateState> {
+        let state = self.gate.state();
+        let budget = self.budget.as_mut()?;
+        budget.begin_telling(state, now).then_some(state)
+    }
+
+    /// Notes what other replicas know by now.
+    pub(super) fn end_telling(&mut self, told: Option<(GateState, i64)>) {
+        if let Some(budget) = &mut self.budget {
+            budget.end_telling(told);
+        }
     }
 
     /// Takes note of an answer. Returns whether a failure counts against its notification.

@@ -7,8 +7,10 @@
 //! claims    store → ready queues       lane      an account: gate, pace, queues (queues)
 //! dispatch  ready queues → pool        flight    what waits and what is under way
 //! outcomes  answers → decisions → store  pool    the threads that make the requests
+//! sharing   slices, gates ↔ replicas     budget  what a lane holds of a shared rate
 //! ```
 
+mod budget;
 mod claims;
 mod dispatch;
 mod flight;
@@ -16,6 +18,7 @@ mod lane;
 mod outcomes;
 mod pool;
 mod queues;
+mod sharing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,12 +95,13 @@ impl SupervisorActor {
     }
 
     fn set_up_lanes(&mut self) {
+        let shared = self.around.store.is_shared();
         for settings in &self.settings.accounts {
             match self.lanes.get_mut(&settings.account.name) {
                 Some(lane) => lane.reconfigure(settings),
                 None => {
                     self.lanes
-                        .insert(settings.account.name.clone(), Lane::new(settings));
+                        .insert(settings.account.name.clone(), Lane::new(settings, shared));
                 }
             }
         }
@@ -116,6 +120,7 @@ impl SupervisorActor {
             self.replace_pool();
         }
         self.look_for_due(ctx);
+        self.tell_gates(ctx);
         self.proceed(ctx);
         let now = self.around.store.now();
         let idle = self.pool.has_idle_thread();
@@ -145,6 +150,7 @@ impl SupervisorActor {
             return;
         }
         self.dispatch(ctx);
+        self.ask_for_slices(ctx);
         self.claim(ctx);
     }
 
@@ -192,6 +198,7 @@ impl Handler<Settled> for SupervisorActor {
     fn handle(&mut self, settled: Settled, ctx: &mut Context<Self>) {
         if let Some(flight) = self.flights.end(settled.flight) {
             self.conclude(flight, settled.started_at, &settled.exchange, ctx);
+            self.tell_gates(ctx);
         }
         self.proceed(ctx);
     }

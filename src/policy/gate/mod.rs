@@ -96,6 +96,19 @@ impl Gate {
         *self = Self::new(self.rules);
     }
 
+    /// Takes over how the gate stands at others that use the account.
+    pub fn adopt(&mut self, state: GateState) {
+        if state == GateState::Open {
+            self.reset();
+        }
+        self.state = state;
+    }
+
+    /// Returns how long the next probe waits for the answer to the one before.
+    pub fn probe_wait(&self) -> Duration {
+        self.probe_interval
+    }
+
     /// Tells how much may go out now.
     pub fn admit(&mut self, now: Timestamp) -> Admission {
         match self.state {

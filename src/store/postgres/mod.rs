@@ -4,9 +4,11 @@
 //! accept   stores what is new           replica   this process among the others: lease, clock, takeover
 //! claim    leases what is due           ledger    counts, in rows of this replica's own
 //! settle   records what came of it      read      look-ups, on connections of their own
+//! prune    deletes what is old          accounts  budgets and gates that replicas share
 //! ```
 
 mod accept;
+mod accounts;
 mod claim;
 mod ledger;
 mod open;

@@ -7,6 +7,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
+use super::accounts::Accounts;
 use super::replica::Replica;
 use super::{Postgres, Reader, in_time};
 use crate::store::StoreError;
@@ -18,12 +19,15 @@ const READERS: u32 = 4;
 /// The schema, step by step. Replicas that start together take turns, under a lock of sqlx's own.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
+/// The shared store, opened.
+pub(in crate::store) struct Opened {
+    pub(in crate::store) write_side: Postgres,
+    pub(in crate::store) read_side: Reader,
+    pub(in crate::store) accounts: Accounts,
+}
+
 /// Connects, and joins the replicas that use the database already. Leases last for `lasts`.
-pub(in crate::store) async fn open(
-    url: &str,
-    lasts: Duration,
-    clock: Clock,
-) -> Result<(Postgres, Reader), StoreError> {
+pub(in crate::store) async fn open(url: &str, lasts: Duration, clock: Clock) -> Result<Opened, StoreError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|source| StoreError::Options(source.into()))?
         .application_name("svix-hooks")
@@ -50,5 +54,9 @@ pub(in crate::store) async fn open(
         connection: Some(connection),
         replica,
     };
-    Ok((postgres, Reader::new(pool)))
+    Ok(Opened {
+        write_side: postgres,
+        read_side: Reader::new(pool.clone()),
+        accounts: Accounts::new(pool),
+    })
 }

@@ -15,7 +15,7 @@ use crate::actors::messages::{
 };
 use crate::actors::supervisor::{SupervisorActor, Surroundings};
 use crate::domain::{AccountName, Answer, ContentMatch, NotificationId, State, Step, Timestamp};
-use crate::policy::{Backoff, GateRules, Pace, Rules};
+use crate::policy::{Backoff, GateRules, Pace, Rules, Share};
 use crate::store::examples::{accept, customer, eventually, new, options};
 use crate::store::{Record, Store, Totals};
 use crate::svix::{Account, Exchange, Timeouts};
@@ -191,6 +191,7 @@ pub(super) fn settings(actors: usize, batch: usize, max_in_flight: usize) -> Set
         accounts: vec![AccountSettings {
             account: Arc::new(account.unwrap()),
             pace: Pace::new(100_000.0, 10_000),
+            share: Share::new(100_000.0, 10_000),
             gate: GateRules {
                 circuit_threshold: 1000,
                 probe_interval: wait,

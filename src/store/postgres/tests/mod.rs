@@ -1,5 +1,6 @@
 //! The shared store with a real server: databases of their own for tests.
 
+mod accounts;
 mod replicas;
 
 use std::str::FromStr;
