@@ -110,7 +110,7 @@ pub struct ScheduleRetry {
     pub due_at: Timestamp,
 }
 
-/// Retry actor → supervisor: something of this customer is due now.
+/// Retry actor, other replicas → supervisor: something of this customer is due now.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Redeliver {

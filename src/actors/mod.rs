@@ -22,13 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, Recipient, SyncArbiter};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::oneshot;
 
+use crate::domain::Customer;
 use crate::store::Store;
 use death::DeathWatches;
 use delivery::{DeliveryActor, DeliveryOptions};
-use messages::{ConfigReloaded, Drain, GetHealth, GetStats, Notify, Room, Settings};
+use messages::{ConfigReloaded, Drain, GetHealth, GetStats, Notify, Redeliver, Room, Settings};
 use retry::{RetryActor, TimerBounds};
 use stats::StatsActor;
 use supervisor::{PoolFactory, SupervisorActor, Surroundings};
@@ -102,6 +103,9 @@ impl Pipeline {
                 settings,
             )
         });
+        if let Some(hints) = store.take_hints() {
+            side_arbiter.spawn(pass_on(hints, supervisor.clone().recipient()));
+        }
         Self {
             supervisor,
             stats,
@@ -151,6 +155,13 @@ impl Pipeline {
         for arbiter in self.arbiters {
             arbiter.stop();
         }
+    }
+}
+
+/// Tells the supervisor what other replicas have freed.
+async fn pass_on(mut hints: mpsc::Receiver<Customer>, supervisor: Recipient<Redeliver>) {
+    while let Some(customer) = hints.recv().await {
+        supervisor.do_send(Redeliver { customer });
     }
 }
 

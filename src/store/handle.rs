@@ -1,6 +1,6 @@
 //! The store as the rest of the service holds it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -39,6 +39,8 @@ pub struct Store {
     reader: Arc<dyn ReadSide>,
     /// Where other processes use the store too.
     accounts: Option<Arc<dyn SharedAccounts>>,
+    /// Until somebody takes them.
+    hints: Arc<Mutex<Option<mpsc::Receiver<Customer>>>>,
     clock: Clock,
     condition: SharedCondition,
 }
@@ -56,6 +58,7 @@ impl Store {
             let store = Self::start(opened.write_side, opened.read_side, &options, clock)?;
             Ok(Self {
                 accounts: Some(Arc::new(opened.accounts)),
+                hints: Arc::new(Mutex::new(Some(opened.hints))),
                 ..store
             })
         } else {
@@ -84,6 +87,7 @@ impl Store {
             commands,
             reader: Arc::new(read_side),
             accounts: None,
+            hints: Arc::default(),
             clock,
             condition,
         })
@@ -214,6 +218,12 @@ impl Store {
     #[must_use]
     pub fn is_shared(&self) -> bool {
         self.accounts.is_some()
+    }
+
+    /// Returns the customers of whom other replicas say that something has become free; only once.
+    #[must_use]
+    pub fn take_hints(&self) -> Option<mpsc::Receiver<Customer>> {
+        self.hints.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Takes a slice of an account's rate from the budget that all replicas share.

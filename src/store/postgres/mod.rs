@@ -5,11 +5,13 @@
 //! claim    leases what is due           ledger    counts, in rows of this replica's own
 //! settle   records what came of it      read      look-ups, on connections of their own
 //! prune    deletes what is old          accounts  budgets and gates that replicas share
+//! hints    says and hears that something is free
 //! ```
 
 mod accept;
 mod accounts;
 mod claim;
+mod hints;
 mod ledger;
 mod open;
 mod prune;

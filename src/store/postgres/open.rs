@@ -6,15 +6,17 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
+use tokio::sync::mpsc;
 
 use super::accounts::Accounts;
 use super::replica::Replica;
-use super::{Postgres, Reader, in_time};
+use super::{Postgres, Reader, hints, in_time};
+use crate::domain::Customer;
 use crate::store::StoreError;
 use crate::store::clock::Clock;
 
-/// Connections that read beside the writer.
-const READERS: u32 = 4;
+/// Connections that read beside the writer; one of them listens.
+const READERS: u32 = 5;
 
 /// The schema, step by step. Replicas that start together take turns, under a lock of sqlx's own.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
@@ -24,6 +26,7 @@ pub(in crate::store) struct Opened {
     pub(in crate::store) write_side: Postgres,
     pub(in crate::store) read_side: Reader,
     pub(in crate::store) accounts: Accounts,
+    pub(in crate::store) hints: mpsc::Receiver<Customer>,
 }
 
 /// Connects, and joins the replicas that use the database already. Leases last for `lasts`.
@@ -57,6 +60,7 @@ pub(in crate::store) async fn open(url: &str, lasts: Duration, clock: Clock) -> 
     Ok(Opened {
         write_side: postgres,
         read_side: Reader::new(pool.clone()),
-        accounts: Accounts::new(pool),
+        accounts: Accounts::new(pool.clone()),
+        hints: hints::listen(pool),
     })
 }

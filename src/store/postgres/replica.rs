@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use log::{info, warn};
 use sqlx::postgres::PgConnection;
 
+use super::hints;
 use crate::domain::Timestamp;
 use crate::store::StoreError;
 use crate::store::clock::{Clock, machine_now};
@@ -157,26 +158,27 @@ impl Replica {
              FROM unnest($1::TEXT[], $2::BIGINT[], $3::BIGINT[]) AS r (customer, seq, fence) \
              WHERE n.customer = r.customer AND n.seq = r.seq AND n.fence = r.fence AND n.owner = $4",
         )
-        .bind(customers)
+        .bind(&customers)
         .bind(numbers)
         .bind(fences)
         .bind(self.run)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-        Ok(())
+        hints::give(connection, customers.into_iter().map(str::to_owned).collect()).await
     }
 
     /// Leaves the others, with nothing under way.
     pub(super) async fn leave(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
-        sqlx::query("UPDATE notifications SET owner = NULL WHERE owner = $1")
+        let freed: Vec<String> =
+            sqlx::query_scalar("UPDATE notifications SET owner = NULL WHERE owner = $1 RETURNING customer")
+                .bind(self.run)
+                .fetch_all(&mut *connection)
+                .await?;
+        sqlx::query("DELETE FROM replicas WHERE run = $1")
             .bind(self.run)
             .execute(&mut *connection)
             .await?;
-        sqlx::query("DELETE FROM replicas WHERE run = $1")
-            .bind(self.run)
-            .execute(connection)
-            .await?;
-        Ok(())
+        hints::give(connection, freed).await
     }
 
     /// Returns when leases that were asked for at that moment end, by this machine's own measure.
@@ -200,13 +202,14 @@ pub(super) async fn take_over(connection: &mut PgConnection) -> Result<(), Store
         return Ok(());
     }
     // A statement of its own: it sees what the replica committed until its row was gone.
-    let freed =
-        sqlx::query("UPDATE notifications SET owner = NULL, suspect_at = now_ms() WHERE owner = ANY ($1)")
-            .bind(&gone)
-            .execute(connection)
-            .await?;
-    warn!(runs:? = gone, freed = freed.rows_affected(); "replicas are gone; what they held is free");
-    Ok(())
+    let freed: Vec<String> = sqlx::query_scalar(
+        "UPDATE notifications SET owner = NULL, suspect_at = now_ms() WHERE owner = ANY ($1) RETURNING customer",
+    )
+    .bind(&gone)
+    .fetch_all(&mut *connection)
+    .await?;
+    warn!(runs:? = gone, freed = freed.len(); "replicas are gone; what they held is free");
+    hints::give(connection, freed).await
 }
 
 /// Makes sure that the database takes writes; one that follows another does not.

@@ -128,6 +128,23 @@ async fn after_a_clean_stop_others_go_on_at_once() {
 }
 
 #[tokio::test]
+async fn what_a_leaving_replica_frees_is_hinted_at() {
+    let database = TestDatabase::new().await;
+    let (leaving, staying) = (database.open().await, database.open().await);
+    let mut hints = staying.take_hints().unwrap();
+    eventually("it listens", async || {
+        database
+            .tamper("SELECT pg_notify('svix_hooks_free', 'nobody')")
+            .await;
+        hints.try_recv().is_ok()
+    })
+    .await;
+    let (_held, _lease) = accept_leased(&leaving, new("acme", "evt_1")).await;
+    leaving.close(true).await.unwrap();
+    eventually("it hears of the customer", async || hints.try_recv() == Ok(customer("acme"))).await;
+}
+
+#[tokio::test]
 async fn the_same_event_at_several_replicas_is_one_notification() {
     let database = TestDatabase::new().await;
     let mut stores = Vec::new();
