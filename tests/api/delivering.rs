@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use svix_hooks::sandbox::{EndpointOptions, Faults, SandboxOptions};
 
-use crate::support::{TestApp, event, eventually, eventually_within};
+use crate::support::{TestApp, TestStore, event, eventually, eventually_within};
 
 async fn post_many(app: &TestApp, prefix: &str, count: usize) {
     let posts = (0..count).map(|number| {
@@ -253,9 +253,8 @@ async fn another_s_message_under_the_same_event_id_is_no_delivery() {
     app.client.post(&event("evt_1")).await;
     all_delivered_once(&app, 1).await;
     app.stop().await.unwrap();
-    let other = app.dir.path().join("other.db");
-    app.start_again(&[("STORE__URL", &format!("sqlite://{}", other.display()))])
-        .await;
+    app.store = TestStore::new();
+    app.start_again(&[]).await;
     app.sandbox.forget_keys();
     let mut foreign = event("evt_1");
     foreign["data"] = serde_json::json!({"something": "else"});

@@ -18,4 +18,5 @@ mod delivering;
 mod keys;
 mod looking_up;
 mod operating;
+mod replicas;
 mod surviving;

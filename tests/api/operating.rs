@@ -6,18 +6,22 @@ use serde_json::json;
 use svix_hooks::sandbox::Faults;
 use tempfile::TempDir;
 
-use crate::support::{TestApp, TestProcess, World, event, eventually};
+use crate::support::{TestApp, TestProcess, TestStore, World, event, eventually};
 
 #[actix_web::test]
 async fn the_sandbox_delivers_without_an_account_and_leaves_the_real_store_alone() {
     let dir = TempDir::new().expect("a directory");
-    let store = format!("sqlite://{}", dir.path().join("real.db").display());
+    let real = TestStore::new();
+    let stand_in = match real.file() {
+        Some(file) => file.with_file_name("test-sandbox.db"),
+        None => dir.path().join("svix-hooks-sandbox.db"),
+    };
     let mut command = Command::new(env!("CARGO_BIN_EXE_svix-hooks"));
     command.args(["serve", "--sandbox"]).current_dir(dir.path());
-    let process = TestProcess::spawn(command, &[("STORE__URL", &store)]).await;
+    let process = TestProcess::spawn(command, &[("STORE__URL", &real.url())]).await;
     assert_eq!(process.client.post(&event("evt_1")).await.status, 202);
     eventually("it is delivered", async || process.client.stat("delivered").await == 1).await;
-    assert!(dir.path().join("real-sandbox.db").exists() && !dir.path().join("real.db").exists());
+    assert!(stand_in.exists() && real.is_untouched().await);
     let log = process.log().join("\n");
     assert!(log.contains("not to Svix"), "{log}");
 }

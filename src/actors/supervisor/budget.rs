@@ -103,21 +103,24 @@ impl Budget {
     }
 
     /// Returns what others say of the gate, where that is news and there is none from here.
-    pub(super) fn news(&mut self, gate: SharedGate, own: GateState, now: Timestamp) -> Option<GateState> {
+    pub(super) fn news(&mut self, slice: Slice, own: GateState, now: Timestamp) -> Option<GateState> {
+        let gate = slice.gate;
         if self.telling || own != self.told || gate.version < self.version {
             return None;
         }
+        // A permit behind a shut gate is for a probe from here, whenever the others may send the next.
+        let next_probe = if slice.granted > 0 { now } else { gate.until };
         let state = match gate.shut {
             None => GateState::Open,
             Some(Shut::Limited) if gate.until <= now => GateState::Open,
             Some(Shut::Limited) => GateState::Limited { until: gate.until },
             Some(Shut::Circuit) => GateState::Circuit {
                 since: gate.since,
-                next_probe: gate.until,
+                next_probe,
             },
             Some(Shut::Refused) => GateState::Refused {
                 since: gate.since,
-                next_probe: gate.until,
+                next_probe,
             },
         };
         (self.told, self.version) = (state, gate.version);
@@ -177,9 +180,12 @@ mod tests {
             since: now,
             next_probe: now.after(Duration::from_secs(1)),
         };
-        let heard = |state, version| SharedGate {
-            version,
-            ..shared(state)
+        let heard = |state, version| {
+            let gate = SharedGate {
+                version,
+                ..shared(state)
+            };
+            slice(0, gate)
         };
         assert_eq!(budget.news(heard(shut, 1), GateState::Open, now), Some(shut));
         assert_eq!(budget.news(heard(shut, 1), shut, now), None, "that is known");
@@ -188,6 +194,21 @@ mod tests {
         budget.end_telling(Some((GateState::Open, 2)));
         assert_eq!(budget.news(heard(shut, 1), GateState::Open, now), None, "that is old");
         assert_eq!(budget.news(heard(shut, 3), GateState::Open, now), Some(shut));
+    }
+
+    #[test]
+    fn whoever_gets_the_permit_for_a_probe_need_not_wait_for_the_next() {
+        let mut budget = budget();
+        let now = Timestamp::from_millis(1000);
+        let circuit = |next_probe| GateState::Circuit {
+            since: now,
+            next_probe,
+        };
+        let shut = shared(circuit(now.after(Duration::from_secs(10))));
+        assert_eq!(budget.news(slice(1, shut), GateState::Open, now), Some(circuit(now)));
+        assert_eq!(budget.news(slice(1, shut), circuit(now), now), None, "it is this one's turn still");
+        let later = circuit(now.after(Duration::from_secs(10)));
+        assert_eq!(budget.news(slice(0, shut), circuit(now), now), Some(later), "another's turn");
     }
 
     #[test]
@@ -204,6 +225,6 @@ mod tests {
             version: 1,
             ..shared(limited)
         };
-        assert_eq!(budget.news(old, GateState::Open, now.after(Duration::from_secs(2))), None);
+        assert_eq!(budget.news(slice(0, old), GateState::Open, now.after(Duration::from_secs(2))), None);
     }
 }

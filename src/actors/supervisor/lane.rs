@@ -149,7 +149,7 @@ impl Lane {
         budget.receive(slice, asked);
         let before = self.gate.state();
         if let Some(slice) = slice
-            && let Some(state) = budget.news(slice.gate, before, now)
+            && let Some(state) = budget.news(slice, before, now)
         {
             self.gate.adopt(state);
             self.tell_change(before);

@@ -9,12 +9,14 @@ use svix_hooks::sandbox::{DEFAULT_TOKEN, Sandbox, SandboxOptions};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Client, environment};
+use super::{Client, TestStore, environment};
 
 /// The running service.
 pub(crate) struct TestApp {
     pub(crate) sandbox: Sandbox,
     pub(crate) client: Client,
+    pub(crate) store: TestStore,
+    /// Where its configuration files may lie.
     pub(crate) dir: TempDir,
     environment: Vec<(String, String)>,
     signals: mpsc::UnboundedSender<Signal>,
@@ -29,20 +31,21 @@ impl TestApp {
 
     pub(crate) async fn start_with(options: SandboxOptions, settings: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::start(options).expect("the stand-in starts");
-        let dir = TempDir::new().expect("a directory");
-        let url = format!("sqlite://{}", dir.path().join("test.db").display());
+        let store = TestStore::new();
         let own = [
-            ("STORE__URL", url.as_str()),
-            ("SVIX__SERVER_URL", &sandbox.url()),
-            ("SVIX__TOKEN", DEFAULT_TOKEN),
+            ("STORE__URL", store.url()),
+            ("SVIX__SERVER_URL", sandbox.url()),
+            ("SVIX__TOKEN", DEFAULT_TOKEN.to_owned()),
         ];
-        let all: Vec<(&str, &str)> = own.iter().chain(settings).copied().collect();
+        let own = own.iter().map(|(key, value)| (*key, value.as_str()));
+        let all: Vec<(&str, &str)> = own.chain(settings.iter().copied()).collect();
         let environment = environment(&all);
         let (client, signals, thread) = run(environment.clone(), Vec::new()).await;
         Self {
             sandbox,
             client,
-            dir,
+            store,
+            dir: TempDir::new().expect("a directory"),
             environment,
             signals,
             thread: Some(thread),
@@ -58,17 +61,18 @@ impl TestApp {
             .expect("it does not panic")
     }
 
-    /// Starts the service again on the same store.
+    /// Starts the service again, on the same store unless it was given another.
     pub(crate) async fn start_again(&mut self, settings: &[(&str, &str)]) {
         self.start_with_files(settings, Vec::new()).await;
     }
 
     /// Starts the service again with configuration files that it watches.
     pub(crate) async fn start_with_files(&mut self, settings: &[(&str, &str)], files: Vec<PathBuf>) {
-        for (key, value) in settings {
+        let url = self.store.url();
+        for (key, value) in settings.iter().copied().chain([("STORE__URL", url.as_str())]) {
             let name = format!("SVIX_HOOKS__{key}");
             self.environment.retain(|(known, _)| *known != name);
-            self.environment.push((name, (*value).to_owned()));
+            self.environment.push((name, value.to_owned()));
         }
         let (client, signals, thread) = run(self.environment.clone(), files).await;
         (self.client, self.signals, self.thread) = (client, signals, Some(thread));
@@ -82,10 +86,6 @@ impl TestApp {
 
     pub(crate) fn signal(&self, signal: Signal) {
         let _ = self.signals.send(signal);
-    }
-
-    pub(crate) fn store_path(&self) -> PathBuf {
-        self.dir.path().join("test.db")
     }
 }
 

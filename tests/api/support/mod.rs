@@ -5,6 +5,8 @@ mod client;
 mod problems;
 mod process;
 mod raw;
+mod server;
+mod store;
 mod wait;
 mod world;
 
@@ -13,6 +15,8 @@ pub(crate) use client::{Answer, Client, event};
 pub(crate) use problems::{assert_at_fault, assert_problem, still_works};
 pub(crate) use process::TestProcess;
 pub(crate) use raw::{connect, head, parse_answer, read_answer, trickle};
+pub(crate) use server::TestServer;
+pub(crate) use store::TestStore;
 pub(crate) use wait::{eventually, eventually_within};
 pub(crate) use world::World;
 
@@ -29,6 +33,7 @@ pub(crate) const QUICK: &[(&str, &str)] = &[
     ("SERVER__LISTEN", "127.0.0.1:0"),
     ("SERVER__WORKERS", "1"),
     ("SVIX__APP_ID", "sandbox"),
+    ("STORE__LEASE_MS", "1000"),
 ];
 
 /// Lays settings over the quick ones and names them as the environment does.

@@ -5,23 +5,58 @@ use std::process::{Command, Output};
 use svix_hooks::sandbox::{DEFAULT_TOKEN, Sandbox, SandboxOptions};
 use tempfile::TempDir;
 
-use super::{TestProcess, environment};
+use super::{TestProcess, TestServer, TestStore, environment};
 
-/// A directory for the store and a stand-in that outlives the service.
+/// A store and a stand-in that outlive the service, and a directory that it may be started in.
 pub(crate) struct World {
-    pub(crate) dir: TempDir,
+    pub(crate) store: TestStore,
+    dir: TempDir,
     pub(crate) sandbox: Sandbox,
+    /// Ends after the store on it.
+    server: Option<TestServer>,
 }
 
 impl World {
-    /// Makes the directory and starts the stand-in.
+    /// Makes the store and starts the stand-in.
     pub(crate) fn new() -> Self {
         Self::with(SandboxOptions::default())
     }
 
     /// Makes them with a stand-in of these options.
     pub(crate) fn with(options: SandboxOptions) -> Self {
+        Self::of(TestStore::new(), options)
+    }
+
+    /// Makes them with a store that is a file, whatever other tests run on.
+    pub(crate) fn on_file() -> Self {
+        Self::of(TestStore::on_file(), SandboxOptions::default())
+    }
+
+    /// Makes them with a store that is a database, whatever other tests run on.
+    pub(crate) fn on_postgres() -> Self {
+        Self::of(TestStore::on_database(), SandboxOptions::default())
+    }
+
+    /// Makes them with a store that is a database on a server of its own.
+    pub(crate) fn on_server_of_its_own() -> Self {
+        let server = TestServer::start();
+        let world = Self::of(TestStore::on_server(&server.url()), SandboxOptions::default());
         Self {
+            server: Some(server),
+            ..world
+        }
+    }
+
+    /// Restarts the server of its own, which breaks all connections.
+    pub(crate) fn restart_database(&self) {
+        let server = self.server.as_ref().expect("the store has a server of its own");
+        server.restart();
+    }
+
+    fn of(store: TestStore, options: SandboxOptions) -> Self {
+        Self {
+            server: None,
+            store,
             sandbox: Sandbox::start(options).expect("the stand-in starts"),
             dir: TempDir::new().expect("a directory"),
         }
@@ -50,9 +85,8 @@ impl World {
 
     /// Where the store and the stand-in are.
     fn settings(&self) -> [(&'static str, String); 3] {
-        let store = format!("sqlite://{}", self.dir.path().join("test.db").display());
         [
-            ("STORE__URL", store),
+            ("STORE__URL", self.store.url()),
             ("SVIX__SERVER_URL", self.sandbox.url()),
             ("SVIX__TOKEN", DEFAULT_TOKEN.to_owned()),
         ]
