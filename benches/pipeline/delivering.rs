@@ -35,7 +35,7 @@ pub(crate) async fn measure(
 }
 
 /// Starts a Svix that holds its answers back for so long.
-fn stand_in(delay_ms: u64) -> anyhow::Result<Sandbox> {
+pub(crate) fn stand_in(delay_ms: u64) -> anyhow::Result<Sandbox> {
     let sandbox = Sandbox::start(SandboxOptions {
         record: false,
         workers: 1,
@@ -154,7 +154,8 @@ async fn stand_in_alone(settings: &Settings) -> anyhow::Result<f64> {
     Ok(load.full(End::Count(settings.backlog)).await?.rate())
 }
 
-async fn wait_until_delivered(service: &Service, count: u64) -> anyhow::Result<()> {
+/// Waits until a service knows of so many delivered.
+pub(crate) async fn wait_until_delivered(service: &Service, count: u64) -> anyhow::Result<()> {
     let waiting = async {
         loop {
             let stats = service.stats().await?;
@@ -170,7 +171,8 @@ async fn wait_until_delivered(service: &Service, count: u64) -> anyhow::Result<(
         .context("not everything was delivered in time")?
 }
 
-fn check_messages(sandbox: &Sandbox, count: u64) -> anyhow::Result<()> {
+/// Makes sure that a Svix holds so many messages.
+pub(crate) fn check_messages(sandbox: &Sandbox, count: u64) -> anyhow::Result<()> {
     let messages = sandbox.message_count();
     ensure!(messages == count, "{count} messages were to be made, {messages} were");
     Ok(())

@@ -116,6 +116,24 @@ impl Outcome {
         self.answered as f64 / self.elapsed.as_secs_f64()
     }
 
+    /// Adds up what went on at the same time.
+    pub(crate) fn together(outcomes: Vec<Self>) -> Self {
+        let mut latencies: Vec<u32> = outcomes
+            .iter()
+            .flat_map(|outcome| outcome.latencies.clone())
+            .collect();
+        latencies.sort_unstable();
+        Self {
+            answered: outcomes.iter().map(|outcome| outcome.answered).sum(),
+            elapsed: outcomes
+                .iter()
+                .map(|outcome| outcome.elapsed)
+                .max()
+                .unwrap_or_default(),
+            latencies,
+        }
+    }
+
     /// Returns the latency, in milliseconds, that this share of all stays below.
     pub(crate) fn latency_ms(&self, share: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1);
@@ -142,6 +160,12 @@ impl Load {
             connections,
             next: Cell::new(0),
         }
+    }
+
+    /// Begins with the request of that number.
+    pub(crate) fn from(self, number: u64) -> Self {
+        self.next.set(number);
+        self
     }
 
     /// Sends as much as is answered.

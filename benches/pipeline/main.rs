@@ -2,10 +2,12 @@
 //!
 //! `cargo bench` prints one table and fails where a floor is missed. The service is a process of its own, on
 //! loopback, and writes to a real file below `target/`; load generator and Svix stand-in run in this process
-//! and share its cores. For a shorter trial, in the environment:
+//! and share its cores. With a PostgreSQL server at `TEST_POSTGRES_URL` (`POSTGRES_FSYNC=on tests/with-postgres cargo bench`)
+//! the shared store is measured too. For a shorter trial, in the environment:
 //!
 //! | | default |
 //! |---|---|
+//! | `BENCH_PARTS` | all: of `accepting`, `delivering`, `shared`, `claims`, those that are measured |
 //! | `BENCH_SECONDS` | 5: length of one measurement of accepting; half load and sustained load take twice that |
 //! | `BENCH_PAIRS` | 3: measurements of durable and of bare accepting, in turn |
 //! | `BENCH_BACKLOG` | 100000: events to drain |
@@ -17,6 +19,7 @@
 //! ```text
 //! accepting   durable ÷ bare, latency at half load, memory and restart     service   the process under test
 //! delivering  sustained, drains                                            load      the load generator
+//! shared      PostgreSQL beside SQLite, claims from a growing backlog
 //! bare        what is compared with                                        event     what is posted
 //! machine     where it runs, and what it spends                            report    table and floors
 //! ```
@@ -30,6 +33,7 @@ mod machine;
 mod report;
 mod service;
 mod settings;
+mod shared;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -38,11 +42,11 @@ use std::time::Duration;
 use actix_rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context, bail};
 
-use report::Report;
+use report::{Report, progress};
 use settings::Settings;
 
 /// How long everything may take.
-const LIMIT: Duration = Duration::from_secs(6 * 60);
+const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 fn main() -> anyhow::Result<ExitCode> {
     let settings = Settings::read()?;
@@ -72,7 +76,15 @@ fn main() -> anyhow::Result<ExitCode> {
 
 async fn measure(settings: &Settings, directory: &Path) -> anyhow::Result<Report> {
     let mut report = Report::new(&machine::facts(directory)?, settings)?;
-    accepting::measure(settings, directory, &mut report).await?;
-    delivering::measure(settings, directory, &mut report).await?;
+    if settings.has_part("accepting") {
+        accepting::measure(settings, directory, &mut report).await?;
+    }
+    if settings.has_part("delivering") {
+        delivering::measure(settings, directory, &mut report).await?;
+    }
+    match &settings.postgres {
+        Some(server) => shared::measure(settings, directory, server, &mut report).await?,
+        None => progress("the shared store is not measured: no server at TEST_POSTGRES_URL"),
+    }
     Ok(report)
 }

@@ -30,6 +30,7 @@ pub(crate) enum Delivery {
 pub(crate) struct Place {
     directory: PathBuf,
     address: SocketAddr,
+    store: String,
 }
 
 /// A running service; dropping it kills it.
@@ -50,11 +51,21 @@ pub(crate) struct Stats {
 impl Place {
     /// Makes an empty one.
     pub(crate) fn new(parent: &Path, name: &str) -> anyhow::Result<Self> {
+        Self::with_store(parent, name, None)
+    }
+
+    /// Makes one whose store is at that URL, or else a file.
+    pub(crate) fn with_store(parent: &Path, name: &str, store: Option<String>) -> anyhow::Result<Self> {
         let directory = parent.join(name);
         fs::create_dir(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
         // Free a moment ago, and nobody else here takes ports.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        Ok(Self { directory, address })
+        let store = store.unwrap_or_else(|| format!("sqlite://{}", directory.join("store.db").display()));
+        Ok(Self {
+            directory,
+            address,
+            store,
+        })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -78,14 +89,13 @@ impl Service {
             Delivery::Off => ("http://127.0.0.1:9", "0.001", "2"),
             Delivery::To(url) => (url.as_str(), "1000000", "1000000"),
         };
-        let store = format!("sqlite://{}", place.directory.join("store.db").display());
         let log = File::options().create(true).append(true).open(place.log())?;
         let child = Command::new(env!("CARGO_BIN_EXE_svix-hooks"))
             .arg("serve")
             .current_dir(&place.directory)
             .env_clear()
             .env("SVIX_HOOKS__SERVER__LISTEN", place.address.to_string())
-            .env("SVIX_HOOKS__STORE__URL", store)
+            .env("SVIX_HOOKS__STORE__URL", &place.store)
             .env("SVIX_HOOKS__SVIX__TOKEN", DEFAULT_TOKEN)
             .env("SVIX_HOOKS__SVIX__APP_ID", DEFAULT_APPLICATION)
             .env("SVIX_HOOKS__SVIX__SERVER_URL", url)

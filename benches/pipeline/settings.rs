@@ -22,9 +22,18 @@ pub(crate) struct Settings {
     pub(crate) connections: usize,
     /// How ids and customers are spread.
     pub(crate) ids: Ids,
+    /// Which parts are measured.
+    parts: String,
+    /// The server on which the shared store is measured.
+    pub(crate) postgres: Option<String>,
 }
 
 impl Settings {
+    /// Tells whether a part is measured.
+    pub(crate) fn has_part(&self, part: &str) -> bool {
+        self.parts.split(',').any(|named| named == part)
+    }
+
     /// Reads them from the environment.
     pub(crate) fn read() -> anyhow::Result<Self> {
         let seconds: u64 = number("BENCH_SECONDS", 5)?;
@@ -46,8 +55,18 @@ impl Settings {
                 customers,
                 ordered: number("BENCH_ORDERED_IDS", 1)? == 1,
             },
+            parts: text("BENCH_PARTS").unwrap_or_else(|| "accepting,delivering,shared,claims".to_owned()),
+            postgres: text("TEST_POSTGRES_URL"),
         })
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the service's own configuration is not concerned"
+)]
+fn text(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 #[expect(

@@ -16,6 +16,8 @@ pub(super) struct Budget {
     permits: u32,
     good_until: Instant,
     asking: bool,
+    /// How many were asked for last.
+    wanted: u32,
     next_ask: Instant,
     /// The gate as all replicas know it, as far as is known here.
     told: GateState,
@@ -31,6 +33,7 @@ impl Budget {
             permits: 0,
             good_until: now,
             asking: false,
+            wanted: 0,
             next_ask: now,
             told: GateState::Open,
             version: 0,
@@ -61,11 +64,15 @@ impl Budget {
         (!self.asking).then(|| self.next_ask.saturating_duration_since(Instant::now()))
     }
 
-    /// Tells whether to ask for a slice now, and notes that this is done.
-    pub(super) fn begin_asking(&mut self) -> bool {
-        let ask = !self.asking && !self.has_permit() && Instant::now() >= self.next_ask;
-        self.asking |= ask;
-        ask
+    /// Returns for how many permits to ask now, where `ready` could use one, and notes that this is done.
+    pub(super) fn begin_asking(&mut self, ready: usize) -> Option<u32> {
+        if self.asking || self.has_permit() || Instant::now() < self.next_ask {
+            return None;
+        }
+        self.asking = true;
+        self.wanted =
+            u32::try_from(ready).map_or(self.share.capacity, |ready| ready.min(self.share.capacity));
+        Some(self.wanted)
     }
 
     /// Takes in a slice that was asked for at `asked`.
@@ -75,7 +82,13 @@ impl Budget {
             Some(slice) => {
                 self.permits = slice.granted;
                 self.good_until = asked + self.share.validity;
-                self.next_ask = asked + self.share.pause();
+                // A budget that gave all that was wanted has more; one that did not is to gain some first.
+                let pause = if slice.granted < self.wanted {
+                    self.share.pause()
+                } else {
+                    Duration::ZERO
+                };
+                self.next_ask = asked + pause;
             }
             None => self.next_ask = Instant::now() + AFTER_FAILURE,
         }
@@ -159,17 +172,33 @@ mod tests {
     #[test]
     fn permits_are_good_for_a_while_from_when_they_were_asked_for() {
         let mut budget = budget();
-        assert!(!budget.has_permit() && budget.begin_asking());
-        assert!(!budget.begin_asking(), "one at a time");
+        assert!(!budget.has_permit());
+        assert_eq!(budget.begin_asking(100), Some(4), "more than the budget holds can never be had");
+        assert_eq!(budget.begin_asking(100), None, "one at a time");
         let asked = Instant::now();
         budget.receive(Some(slice(2, shared(GateState::Open))), asked);
-        assert!(budget.has_permit() && !budget.begin_asking());
+        assert!(budget.has_permit() && budget.begin_asking(1).is_none());
         budget.use_permit();
         budget.use_permit();
         assert!(!budget.has_permit());
         let late = asked.checked_sub(Duration::from_secs(1)).unwrap();
         budget.receive(Some(slice(2, shared(GateState::Open))), late);
         assert!(!budget.has_permit(), "it was too long on its way");
+    }
+
+    #[test]
+    fn a_budget_that_gave_less_than_was_wanted_gets_time_to_gain_some() {
+        let mut budget = budget();
+        let now = Instant::now();
+        assert_eq!(budget.begin_asking(2), Some(2));
+        budget.receive(Some(slice(2, shared(GateState::Open))), now);
+        (0..2).for_each(|_| budget.use_permit());
+        assert_eq!(budget.wait(), Some(Duration::ZERO));
+        assert_eq!(budget.begin_asking(2), Some(2));
+        // So far ahead that the pause cannot be over by now.
+        budget.receive(Some(slice(1, shared(GateState::Open))), now + Duration::from_secs(3600));
+        budget.use_permit();
+        assert!(budget.wait() > Some(Duration::from_secs(60)) && budget.begin_asking(2).is_none());
     }
 
     #[test]

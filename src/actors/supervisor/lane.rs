@@ -11,8 +11,8 @@ use super::flight::Entry;
 use super::queues::FairQueues;
 use crate::actors::messages::{AccountSettings, AccountStatus};
 use crate::domain::{Answer, Timestamp};
-use crate::policy::{Admission, Gate, GateState, Pace, Share};
-use crate::store::Slice;
+use crate::policy::{Admission, Gate, GateState, Pace};
+use crate::store::{Slice, SliceRequest};
 use crate::svix::{Account, Exchange};
 
 /// What an account has to say about the next request.
@@ -135,12 +135,16 @@ impl Lane {
     }
 
     /// Where permits of the shared budget are of use and there are none, notes that some are asked for.
-    pub(super) fn begin_asking(&mut self, now: Timestamp) -> Option<(Share, Duration)> {
+    pub(super) fn begin_asking(&mut self, now: Timestamp) -> Option<SliceRequest> {
         let allowed = self.queues.len() > 0 && !matches!(self.gate.admit(now), Admission::Wait(_));
         let budget = self.budget.as_mut().filter(|_| allowed)?;
-        budget
-            .begin_asking()
-            .then(|| (budget.share(), self.gate.probe_wait()))
+        let want = budget.begin_asking(self.queues.len())?;
+        Some(SliceRequest {
+            want,
+            capacity: budget.share().capacity,
+            interval_us: budget.share().interval_us,
+            probe_wait: self.gate.probe_wait(),
+        })
     }
 
     /// Takes in permits that were asked for at `asked`, with what other replicas say of the gate.

@@ -7,22 +7,14 @@ use log::warn;
 
 use super::{SupervisorActor, budget};
 use crate::domain::AccountName;
-use crate::store::SliceRequest;
 
 impl SupervisorActor {
     /// Asks for slices for the accounts that have something to send and no permit.
     pub(super) fn ask_for_slices(&mut self, ctx: &mut Context<Self>) {
-        let most = self.settings.max_in_flight;
         let now = self.around.store.now();
         for (account, lane) in &mut self.lanes {
-            let Some((share, probe_wait)) = lane.begin_asking(now) else {
+            let Some(request) = lane.begin_asking(now) else {
                 continue;
-            };
-            let request = SliceRequest {
-                want: u32::try_from(lane.ready().min(most)).unwrap_or(u32::MAX),
-                capacity: share.capacity,
-                interval_us: share.interval_us,
-                probe_wait,
             };
             let (store, account) = (self.around.store.clone(), account.clone());
             let asked = Instant::now();
