@@ -17,7 +17,7 @@ use crate::store::clock::{Clock, machine_now};
 use crate::store::lease::{LeasedRow, Term};
 
 /// Replicas take and give back their numbers one at a time, under this lock.
-const REGISTRY_LOCK: i64 = 0x7376_6978_0001;
+pub(in crate::store) const REGISTRY_LOCK: i64 = 0x7376_6978_0001;
 
 /// What may pass between a look at the clock and a request to Svix, by which leases end early.
 const MARGIN: Duration = Duration::from_millis(500);
