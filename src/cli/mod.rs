@@ -5,6 +5,7 @@ mod healthcheck;
 mod keys;
 mod serve;
 mod sources;
+mod store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +45,11 @@ enum Command {
         #[command(subcommand)]
         command: keys::KeysCommand,
     },
+    /// Look after a store, beside the service.
+    Store {
+        #[command(subcommand)]
+        command: store::StoreCommand,
+    },
 }
 
 #[derive(Args)]
@@ -60,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::CheckConfig { config } => check_config::run(&config.files),
         Command::Healthcheck { config } => healthcheck::run(&config.files),
         Command::Keys { command } => keys::run(command),
+        Command::Store { command } => return store::run(command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

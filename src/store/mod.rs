@@ -7,8 +7,10 @@
 //! Whoever takes a notification to deliver it holds its [`Lease`]; dropping that gives it back.
 
 mod accounts;
+mod check;
 mod clock;
 mod condition;
+mod copy;
 mod error;
 mod fields;
 mod handle;
@@ -30,7 +32,9 @@ mod contract;
 pub(crate) mod examples;
 
 pub use accounts::{SharedGate, Slice, SliceRequest};
+pub use check::{CheckReport, ConnectError, Fault, Finding, check};
 pub use condition::Condition;
+pub use copy::{CopyError, CopyReport, Counts, Progress as CopyProgress, copy};
 pub use error::{StoreError, Trouble};
 pub use handle::{Store, StoreOptions};
 pub use lease::{Lease, Leased};

@@ -181,14 +181,14 @@ async fn a_rolling_restart_refuses_nothing_at_the_others() {
     let mut replicas = start(&world, 3).await;
     let posters = Posters::to(&replicas);
     let rolling = async {
-        for replica in 0..3 {
+        for (number, replica) in replicas.iter_mut().enumerate() {
             posters.until_more(200).await;
             // As a load balancer does.
-            posters.clients.borrow_mut()[replica] = None;
-            replicas[replica].signal("TERM");
-            assert!(replicas[replica].ended().await.success());
-            replicas[replica] = world.start(&SETTINGS).await;
-            posters.clients.borrow_mut()[replica] = Some(replicas[replica].client.clone());
+            posters.clients.borrow_mut()[number] = None;
+            replica.signal("TERM");
+            assert!(replica.ended().await.success());
+            *replica = world.start(&SETTINGS).await;
+            posters.clients.borrow_mut()[number] = Some(replica.client.clone());
         }
         posters.until_more(200).await;
     };

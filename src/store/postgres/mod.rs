@@ -30,8 +30,9 @@ use super::ledger::Changes;
 use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
 use super::{StoreError, Trouble};
 use crate::domain::{Customer, Reason, State, Timestamp};
-pub(super) use open::open;
+pub(super) use open::{MIGRATIONS, open};
 pub(super) use read::Reader;
+pub(super) use replica::REGISTRY_LOCK;
 use replica::Replica;
 
 /// How long one piece of work may take before the connection counts as broken.
@@ -195,8 +196,22 @@ impl WriteSide for Postgres {
 /// Waits for work as long as it may take.
 async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     match tokio::time::timeout(PATIENCE, work).await {
-        Ok(done) => done,
+        Ok(done) => done.map_err(over_the_network),
         Err(_) => Err(unreachable()),
+    }
+}
+
+/// What cannot be read or written here is no file.
+fn over_the_network(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable {
+            trouble: Trouble::Io,
+            source,
+        } if matches!(*source, sqlx::Error::Io(_)) => StoreError::Unavailable {
+            trouble: Trouble::Unreachable,
+            source,
+        },
+        error => error,
     }
 }
 

@@ -156,7 +156,7 @@ impl Replica {
         sqlx::query(
             "UPDATE notifications AS n SET owner = NULL \
              FROM unnest($1::TEXT[], $2::BIGINT[], $3::BIGINT[]) AS r (customer, seq, fence) \
-             WHERE n.customer = r.customer AND n.seq = r.seq AND n.fence = r.fence AND n.owner = $4",
+             WHERE n.customer = r.customer AND n.seq = r.seq AND n.fence = r.fence AND n.owner + 0 = $4",
         )
         .bind(&customers)
         .bind(numbers)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{StoreError, missing};
 
 /// A database file that this process alone uses.
-pub(super) struct DatabaseFile {
+pub(in crate::store) struct DatabaseFile {
     path: PathBuf,
     /// Device and inode, once the file exists.
     identity: Option<(u64, u64)>,
@@ -18,7 +18,7 @@ pub(super) struct DatabaseFile {
 
 impl DatabaseFile {
     /// Takes the lock beside the file.
-    pub(super) fn lock(path: &str) -> Result<Self, StoreError> {
+    pub(in crate::store) fn lock(path: &str) -> Result<Self, StoreError> {
         let path = Path::new(path);
         // The same file by another name must find the same lock.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -47,7 +47,7 @@ impl DatabaseFile {
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::store) fn path(&self) -> &Path {
         &self.path
     }
 

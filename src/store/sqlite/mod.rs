@@ -24,11 +24,11 @@ use super::{StoreError, Trouble, rows};
 use crate::domain::{Customer, Reason, State, Timestamp};
 use accept::{AcceptStatements, Stored};
 use checkpoint::Checkpointer;
-use file::DatabaseFile;
+pub(super) use file::DatabaseFile;
 use leases::Leases;
 use ledger::LedgerStatements;
-pub(super) use open::open;
-use open::{connect, last_row, options};
+pub(super) use open::{MIGRATIONS, connect, open};
+use open::{last_row, options};
 pub(super) use read::Reader;
 use settle::SettleStatements;
 

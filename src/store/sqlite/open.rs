@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -27,6 +28,9 @@ const CHECKPOINT_PAGES: &str = "2000";
 /// The writer's page cache, in KiB, negative as SQLite wants it.
 const WRITER_CACHE: &str = "-32768";
 
+/// The schema, step by step.
+pub(in crate::store) static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+
 /// Opens the file, which no other process may have open, and brings its tables up to date.
 pub(in crate::store) async fn open(url: &str, clock: Clock) -> Result<(Sqlite, Reader), StoreError> {
     let path = url
@@ -36,7 +40,7 @@ pub(in crate::store) async fn open(url: &str, clock: Clock) -> Result<(Sqlite, R
     let now = clock.now();
     let file = DatabaseFile::lock(path)?;
     let mut connection = connect(&file, true).await?;
-    sqlx::migrate!("src/store/migrations/sqlite")
+    MIGRATIONS
         .run(&mut connection)
         .await
         .map_err(|error| match error {
@@ -111,7 +115,10 @@ pub(super) fn options(file: &DatabaseFile) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-pub(super) async fn connect(file: &DatabaseFile, create: bool) -> Result<SqliteConnection, sqlx::Error> {
+pub(in crate::store) async fn connect(
+    file: &DatabaseFile,
+    create: bool,
+) -> Result<SqliteConnection, sqlx::Error> {
     options(file)
         .create_if_missing(create)
         .pragma("cache_size", WRITER_CACHE)

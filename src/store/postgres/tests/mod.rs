@@ -54,13 +54,13 @@ impl TestDatabase {
     }
 
     /// Changes the database behind the store's back.
-    async fn tamper(&self, statement: &'static str) -> u64 {
+    pub(in crate::store) async fn tamper(&self, statement: &'static str) -> u64 {
         let mut connection = self.options().connect().await.unwrap();
         execute(&mut connection, statement.to_owned()).await
     }
 
     /// Looks into the database behind the store's back.
-    async fn number(&self, query: &'static str) -> i64 {
+    pub(in crate::store) async fn number(&self, query: &'static str) -> i64 {
         let mut connection = self.options().connect().await.unwrap();
         sqlx::query_scalar(query)
             .fetch_one(&mut connection)

@@ -35,7 +35,7 @@ impl DatabaseInDirectory {
     }
 
     /// Changes the file behind the store's back.
-    async fn tamper(&self, statement: &'static str) -> u64 {
+    pub(in crate::store) async fn tamper(&self, statement: &'static str) -> u64 {
         let options = SqliteConnectOptions::new().filename(self.path());
         let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
         let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
@@ -44,7 +44,7 @@ impl DatabaseInDirectory {
     }
 
     /// Looks into the file behind the store's back.
-    async fn number(&self, query: &'static str) -> i64 {
+    pub(in crate::store) async fn number(&self, query: &'static str) -> i64 {
         let options = SqliteConnectOptions::new().filename(self.path());
         let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
         let number = sqlx::query_scalar(query)

@@ -1,0 +1,137 @@
+//! What a check found, in words and with examples.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Examples that are kept of each kind.
+const EXAMPLES: usize = 5;
+
+/// What can be wrong with a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// A row has something in it that nobody wrote.
+    Unreadable,
+    /// An end without its time, or the time of an end that has not come.
+    SettledAt,
+    /// A notification without its event.
+    EventGone,
+    /// The event's bytes are not those that were posted.
+    EventChanged,
+    /// The payload is not inside the event.
+    PayloadOutside,
+    /// A queued row that nobody can claim, because its owner is none of the replicas.
+    OwnerUnknown,
+    /// A row at its end that is leased.
+    OwnedAtEnd,
+    /// The ledger counts other than the rows.
+    LedgerAndRows,
+    /// A customer's counts do not add up.
+    LedgerBalance,
+    /// An event without its notification; it is in nobody's way.
+    EventOrphaned,
+}
+
+impl Fault {
+    /// Tells whether the store is broken, rather than untidy.
+    pub const fn is_error(self) -> bool {
+        !matches!(self, Self::EventOrphaned)
+    }
+
+    /// Says what it is, of one.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "row that cannot be read",
+            Self::SettledAt => "notification settled without a time, or queued with one",
+            Self::EventGone => "notification without its event",
+            Self::EventChanged => "event that is not what was posted",
+            Self::PayloadOutside => "payload outside its event",
+            Self::OwnerUnknown => "queued notification owned by none of the replicas",
+            Self::OwnedAtEnd => "settled notification still owned",
+            Self::LedgerAndRows => "count of the ledger that the rows do not agree with",
+            Self::LedgerBalance => "customer whose counts do not add up",
+            Self::EventOrphaned => "event without a notification",
+        }
+    }
+}
+
+/// One kind of fault, with how often it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What is wrong.
+    pub fault: Fault,
+    /// How often.
+    pub count: u64,
+    /// The first few: ids of notifications, or rows or customers and what is wrong with them.
+    pub examples: Vec<String>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.fault.is_error() { "error" } else { "warning" };
+        write!(f, "{kind}: {} × {}: {}", self.count, self.fault.as_str(), self.examples.join(", "))?;
+        if u64::try_from(self.examples.len()).is_ok_and(|shown| shown < self.count) {
+            f.write_str(", …")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a check came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Notifications that were looked at.
+    pub notifications: u64,
+    /// Customers that have a notification or counts.
+    pub customers: u64,
+    /// What was found, the gravest first; nothing where all is well.
+    pub findings: Vec<Finding>,
+}
+
+impl CheckReport {
+    /// Tells whether nothing is broken.
+    pub fn is_sound(&self) -> bool {
+        self.findings.iter().all(|finding| !finding.fault.is_error())
+    }
+}
+
+/// Gathers faults, of which it keeps the first few.
+#[derive(Debug, Default)]
+pub(super) struct Findings(BTreeMap<Fault, Finding>);
+
+impl Findings {
+    pub(super) fn add(&mut self, fault: Fault, example: impl FnOnce() -> String) {
+        let finding = self.0.entry(fault).or_insert_with(|| Finding {
+            fault,
+            count: 0,
+            examples: Vec::new(),
+        });
+        finding.count += 1;
+        if finding.examples.len() < EXAMPLES {
+            finding.examples.push(example());
+        }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Finding> {
+        self.0.into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_counts_all_and_shows_a_few() {
+        let mut findings = Findings::default();
+        for row in 0..7 {
+            findings.add(Fault::EventOrphaned, || format!("row {row}"));
+        }
+        findings.add(Fault::EventGone, || "an id".to_owned());
+        let shown: Vec<String> = findings.into_vec().iter().map(Finding::to_string).collect();
+        let right = [
+            "error: 1 × notification without its event: an id",
+            "warning: 7 × event without a notification: row 0, row 1, row 2, row 3, row 4, …",
+        ];
+        assert_eq!(shown, right);
+    }
+}
