@@ -171,8 +171,8 @@ async fn a_healthy_store_has_no_finding<P: Place>() {
 async fn each_fault_is_found<P: Place>() {
     let table = [
         (
-            "UPDATE notifications SET state = 'limbo' WHERE customer = 'acme' AND event_key = 'evt_first_try'",
-            &[(Fault::Unreadable, 1)][..],
+            "UPDATE notifications SET state = 'limbo' WHERE customer = 'acme' AND event_key = 'dead'",
+            &[(Fault::Unreadable, 1), (Fault::LedgerAndRows, 1)][..],
             "a state that is none",
         ),
         (
@@ -211,8 +211,8 @@ async fn each_fault_is_found<P: Place>() {
             "a payload beyond the event",
         ),
         (
-            "UPDATE notifications SET payload_end = payload_start WHERE customer = 'acme' AND event_key = 'queued'",
-            &[(Fault::PayloadOutside, 1)],
+            "UPDATE notifications SET payload_end = 3, payload_start = 3 WHERE event_key = 'queued'",
+            &[(Fault::PayloadOutside, 3)],
             "a payload of nothing",
         ),
         (
@@ -316,6 +316,10 @@ async fn a_check_changes_nothing() {
             .await,
         1
     );
+
+    // As a backup that was made with VACUUM INTO.
+    file.tamper("PRAGMA journal_mode = DELETE").await;
+    assert_eq!(check(&file.url()).await.unwrap().notifications, 24);
 
     let server = filled::<TestDatabase>().await;
     check(&server.url()).await.unwrap();
