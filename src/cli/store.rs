@@ -45,6 +45,9 @@ pub(super) enum StoreCommand {
         /// The database that is written.
         #[arg(long, value_name = "URL")]
         to: String,
+        /// Show no progress, and say nothing where both hold the same.
+        #[arg(long)]
+        quiet: bool,
     },
 }
 
@@ -52,7 +55,7 @@ pub(super) enum StoreCommand {
 pub(super) fn run(command: StoreCommand) -> ExitCode {
     let outcome = match command {
         StoreCommand::Check { url, config } => check(url, &config.files),
-        StoreCommand::Copy { from, to } => copy(&from, &to),
+        StoreCommand::Copy { from, to, quiet } => copy(&from, &to, quiet),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -84,10 +87,14 @@ fn check(url: Option<String>, files: &[PathBuf]) -> anyhow::Result<bool> {
     Ok(report.is_sound())
 }
 
-fn copy(from: &str, to: &str) -> anyhow::Result<bool> {
+fn copy(from: &str, to: &str, quiet: bool) -> anyhow::Result<bool> {
     let (from, to) = (store_url("--from", from)?, store_url("--to", to)?);
-    // It shows itself on a terminal only.
-    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(BAR)?);
+    // Where it is shown, that is on a terminal only.
+    let bar = if quiet {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(0).with_style(ProgressStyle::with_template(BAR)?)
+    };
     let copied = actix_rt::System::new().block_on(store::copy(from.expose(), to.expose(), |progress| {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
@@ -98,6 +105,9 @@ fn copy(from: &str, to: &str) -> anyhow::Result<bool> {
     }));
     bar.finish_and_clear();
     let report = copied.with_context(|| format!("{from} could not be copied to {to}"))?;
+    if quiet && report.is_equal() {
+        return Ok(true);
+    }
     print(&format!("{from}: {}", report.source));
     print(&format!("{to}: {}", report.target));
     let equal = if report.is_equal() {

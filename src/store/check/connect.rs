@@ -113,11 +113,16 @@ impl Database {
         Ok(database)
     }
 
-    /// Opens a store for writing; makes its tables where they are not there.
+    /// Opens a store that nobody uses for writing; makes its tables where they are not there.
     pub(in crate::store) async fn for_writing(url: &str) -> Result<Self, ConnectError> {
         if is_postgres(url) {
             let mut database = connect_to_server(url).await?;
             database.be_alone().await?;
+            // Nor are the tables of a store that is in use brought up to date.
+            let table = "SELECT count(*) FROM pg_class WHERE oid = to_regclass('replicas')";
+            if database.number(table).await.map_err(refused)? > 0 {
+                database.check_unused().await?;
+            }
             if let Self::Postgres(connection) = &mut database {
                 migrated(postgres::MIGRATIONS.run(connection).await)?;
             }

@@ -304,6 +304,29 @@ async fn owners_that_are_no_replicas_are_found() {
 }
 
 #[tokio::test]
+async fn what_is_under_way_is_not_wrong() {
+    let database = TestDatabase::new().await;
+    let (one, other) = (Place::open(&database).await, Place::open(&database).await);
+    let work = async |store: &Store, name: &'static str| {
+        for number in 0..150 {
+            let (notification, lease) = accept_leased(store, new(name, &format!("evt_{number}"))).await;
+            settle(store, &notification, lease, State::ALL[number % State::ALL.len()]).await;
+        }
+    };
+    let look = async {
+        for _ in 0..20 {
+            let report = check(&database.url()).await.unwrap();
+            assert_eq!(report.findings, []);
+        }
+    };
+    tokio::join!(work(&one, "acme"), work(&one, "globex"), work(&other, "initech"), look);
+    one.close(true).await.unwrap();
+    other.close(true).await.unwrap();
+    let report = check(&database.url()).await.unwrap();
+    assert_eq!((report.notifications, report.findings), (450, Vec::new()));
+}
+
+#[tokio::test]
 async fn a_check_changes_nothing() {
     let file = DatabaseInDirectory::new();
     let store = Place::open(&file).await;

@@ -73,6 +73,20 @@ pub(super) async fn ledger(database: &mut Database) -> Result<Ledger, sqlx::Erro
     Ok(ledger)
 }
 
+/// What is there up to a row: by state, how many rows and how many requests were made for them.
+pub(super) type Prefix = BTreeMap<String, (i64, i64)>;
+
+/// Counts what is there up to a row. Whatever a service does to a row changes this.
+pub(super) async fn prefix(database: &mut Database, seq: i64) -> Result<Prefix, sqlx::Error> {
+    let query = "SELECT state, count(*), CAST(sum(attempts) AS BIGINT) FROM notifications WHERE seq <= $1 \
+                 GROUP BY state";
+    let states: Vec<(String, i64, i64)> = either!(database, connection => {
+        sqlx::query_as(query).bind(seq).fetch_all(connection).await?
+    });
+    let prefix = states.into_iter();
+    Ok(prefix.map(|(state, rows, made)| (state, (rows, made))).collect())
+}
+
 /// Counts everything.
 pub(super) async fn counts(database: &mut Database) -> Result<Counts, sqlx::Error> {
     let states: Vec<(String, i64)> = either!(database, connection => {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! source   reads rows in order, as they were at one moment ──▶ target   inserts them, a transaction a batch
+//! server   the target's statements for PostgreSQL
 //! row      a notification with its event and attempts, column by column
 //! counts   what either side holds, to compare
 //! ```
@@ -11,6 +12,7 @@
 mod counts;
 mod error;
 mod row;
+mod server;
 mod source;
 mod target;
 
@@ -139,9 +141,7 @@ impl Copying {
                     break;
                 }
             }
-            let ledger = self.source.ledger().await?;
-            let suspect_until = self.source.suspect_until().await?;
-            self.target.finish(&ledger, self.after, suspect_until).await?;
+            self.target.finish(&mut self.source, self.after).await?;
         }
         let report = CopyReport {
             copied: self.copied,

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use super::counts::{self, Counts, Ledger};
+use super::counts::{self, Counts, Ledger, Prefix};
 use super::error::of_source;
 use super::row::{self, COLUMNS, Moved};
 use super::{CopyError, Limits};
@@ -81,18 +81,14 @@ impl Source {
         .map_err(of_source)
     }
 
-    /// Counts the rows up to one.
-    pub(super) async fn count_until(&mut self, seq: i64) -> Result<i64, CopyError> {
-        let query = "SELECT count(*) FROM notifications WHERE seq <= $1";
-        either!(&mut self.database, connection => {
-            sqlx::query_scalar(query).bind(seq).fetch_one(connection).await
-        })
-        .map_err(of_source)
+    /// Counts what is there up to a row.
+    pub(super) async fn prefix(&mut self, seq: i64) -> Result<Prefix, CopyError> {
+        counts::prefix(&mut self.database, seq).await.map_err(of_source)
     }
 
     pub(super) async fn count(&mut self) -> Result<u64, CopyError> {
-        let count = self.count_until(i64::MAX).await?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        let count = self.database.number("SELECT count(*) FROM notifications").await;
+        Ok(u64::try_from(count.map_err(of_source)?).unwrap_or_default())
     }
 
     pub(super) async fn ledger(&mut self) -> Result<Ledger, CopyError> {
@@ -105,6 +101,11 @@ impl Source {
 
     pub(super) async fn close(self) -> Result<(), CopyError> {
         self.database.close().await.map_err(of_source)
+    }
+
+    /// Returns until when everything that is queued is suspect, rather than single rows.
+    pub(super) fn all_suspect_until(&self) -> Option<i64> {
+        self.file_suspect_until
     }
 
     /// Returns until when anything that is queued may have been sent without that being recorded.

@@ -1,14 +1,13 @@
 //! The side that is written.
 
 use sqlx::Connection;
-use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::CopyError;
 use super::counts::{self, Counts, Ledger};
 use super::error::{foreign, of_target};
-use super::row::{Moved, bind_attempt, bind_moved};
+use super::row::Moved;
 use super::source::Source;
+use super::{CopyError, server};
 use crate::store::check::{Database, either};
 use crate::store::clock::machine_now;
 
@@ -28,8 +27,7 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) async fn open(url: &str) -> Result<Self, CopyError> {
-        let mut database = Database::for_writing(url).await.map_err(CopyError::Target)?;
-        database.check_unused().await.map_err(CopyError::Target)?;
+        let database = Database::for_writing(url).await.map_err(CopyError::Target)?;
         Ok(Self { database })
     }
 
@@ -37,19 +35,22 @@ impl Target {
     pub(super) async fn compare(&mut self, source: &mut Source) -> Result<Begun, CopyError> {
         let number = "SELECT coalesce(max(seq), 0) FROM notifications";
         let after = self.database.number(number).await.map_err(of_target)?;
-        let number = "SELECT count(*) FROM notifications";
-        let rows = self.database.number(number).await.map_err(of_target)?;
         if self.id(after).await? != source.id(after).await? {
             return Err(foreign(format!("its last row, {after}, is not the source's")));
         }
-        let expected = source.count_until(after).await?;
-        if rows != expected {
-            let text = format!("{rows} notifications up to row {after}, of which the source has {expected}");
+        let there = counts::prefix(&mut self.database, after)
+            .await
+            .map_err(of_target)?;
+        if there != source.prefix(after).await? {
+            let text = format!("up to row {after}, it has not what the source has by now");
             return Err(foreign(text));
         }
         let begun = Begun {
             after,
-            rows: u64::try_from(rows).unwrap_or_default(),
+            rows: there
+                .values()
+                .map(|(rows, _)| u64::try_from(*rows).unwrap_or_default())
+                .sum(),
             complete: false,
         };
         let ledger = counts::ledger(&mut self.database).await.map_err(of_target)?;
@@ -85,21 +86,22 @@ impl Target {
     pub(super) async fn insert(&mut self, batch: &[Moved]) -> Result<(), CopyError> {
         let inserted = match &mut self.database {
             Database::Sqlite { connection, .. } => insert_into_file(connection, batch).await,
-            Database::Postgres(connection) => insert_into_server(connection, batch).await,
+            Database::Postgres(connection) => server::insert(connection, batch).await,
         };
         inserted.map_err(of_target)
     }
 
     /// Writes the ledger and what else makes a store of the rows, of which `last` is the last.
-    pub(super) async fn finish(
-        &mut self,
-        ledger: &Ledger,
-        last: i64,
-        suspect_until: Option<i64>,
-    ) -> Result<(), CopyError> {
+    pub(super) async fn finish(&mut self, source: &mut Source, last: i64) -> Result<(), CopyError> {
+        let ledger = source.ledger().await?;
         let finished = match &mut self.database {
-            Database::Sqlite { connection, .. } => finish_file(connection, ledger, suspect_until).await,
-            Database::Postgres(connection) => finish_server(connection, ledger, last).await,
+            Database::Sqlite { connection, .. } => {
+                let suspect_until = source.suspect_until().await?;
+                finish_file(connection, &ledger, suspect_until).await
+            }
+            Database::Postgres(connection) => {
+                server::finish(connection, &ledger, last, source.all_suspect_until()).await
+            }
         };
         finished.map_err(of_target)
     }
@@ -123,18 +125,9 @@ impl Target {
 }
 
 async fn insert_into_file(connection: &mut SqliteConnection, batch: &[Moved]) -> Result<(), sqlx::Error> {
-    let same = |text: &str| text.to_owned();
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     for row in batch {
-        let query = sqlx::query(
-            "INSERT INTO notifications (seq, id, customer, event_key, event_id, account, application, \
-               create_application, event_type, occurred_at, payload_start, payload_end, digest, accepted_at, \
-               state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, message_id, reason, \
-               detail, status, settled_at, sent_at, sent_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-               $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)",
-        );
-        bind_moved!(query, row, same).execute(&mut *transaction).await?;
+        insert_notification(&mut transaction, row).await?;
         if let Some(event) = &row.event {
             sqlx::query("INSERT INTO events (seq, body) VALUES ($1, $2)")
                 .bind(row.seq)
@@ -143,75 +136,66 @@ async fn insert_into_file(connection: &mut SqliteConnection, batch: &[Moved]) ->
                 .await?;
         }
         for attempt in &row.made {
-            let query = sqlx::query(
+            sqlx::query(
                 "INSERT INTO attempts (seq, number, step, started_at, duration_ms, answer, status, detail) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             )
-            .bind(row.seq);
-            bind_attempt!(query, attempt, same)
-                .execute(&mut *transaction)
-                .await?;
-        }
-    }
-    transaction.commit().await
-}
-
-async fn insert_into_server(connection: &mut PgConnection, batch: &[Moved]) -> Result<(), sqlx::Error> {
-    // The one character that PostgreSQL's texts cannot have; what Svix said may have it.
-    let storable = |text: &str| text.replace('\0', "\u{fffd}");
-    let mut transaction = connection.begin().await?;
-    for row in batch {
-        let query = sqlx::query(
-            "INSERT INTO notifications (seq, id, customer, event_key, event_id, account, application, \
-               create_application, event_type, occurred_at, payload_start, payload_end, digest, accepted_at, \
-               state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, message_id, reason, \
-               detail, status, settled_at, sent_at, sent_ms, fence, suspect_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-               $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)",
-        );
-        bind_moved!(query, row, storable)
-            .bind(row.fence)
-            .bind(row.suspect_at)
+            .bind(row.seq)
+            .bind(attempt.number)
+            .bind(&attempt.step[..])
+            .bind(attempt.started_at)
+            .bind(attempt.duration_ms)
+            .bind(&attempt.answer[..])
+            .bind(attempt.status)
+            .bind(&attempt.detail[..])
             .execute(&mut *transaction)
             .await?;
-        if let Some(event) = &row.event {
-            sqlx::query("INSERT INTO events (customer, seq, body) VALUES ($1, $2, $3)")
-                .bind(&row.customer[..])
-                .bind(row.seq)
-                .bind(&event[..])
-                .execute(&mut *transaction)
-                .await?;
-        }
-        for attempt in &row.made {
-            let query = sqlx::query(
-                "INSERT INTO attempts (customer, seq, number, step, started_at, duration_ms, answer, status, \
-                   detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            )
-            .bind(&row.customer[..])
-            .bind(row.seq);
-            bind_attempt!(query, attempt, storable)
-                .execute(&mut *transaction)
-                .await?;
         }
     }
     transaction.commit().await
 }
 
-/// Binds a customer's counts.
-macro_rules! bind_totals {
-    ($query:expr, $customer:expr, $totals:expr) => {
-        $query
-            .bind(&$customer[..])
-            .bind($totals.accepted)
-            .bind($totals.duplicates)
-            .bind($totals.queued)
-            .bind($totals.delivered)
-            .bind($totals.filtered)
-            .bind($totals.dead)
-            .bind($totals.expired)
-            .bind($totals.retries)
-            .bind($totals.failed_attempts)
-    };
+async fn insert_notification(connection: &mut SqliteConnection, row: &Moved) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO notifications (seq, id, customer, event_key, event_id, account, application, \
+           create_application, event_type, occurred_at, payload_start, payload_end, digest, accepted_at, \
+           state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, message_id, reason, \
+           detail, status, settled_at, sent_at, sent_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+           $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)",
+    )
+    .bind(row.seq)
+    .bind(&row.id[..])
+    .bind(&row.customer[..])
+    .bind(&row.event_key[..])
+    .bind(&row.event_id[..])
+    .bind(&row.account[..])
+    .bind(&row.application[..])
+    .bind(row.create_application)
+    .bind(&row.event_type[..])
+    .bind(row.occurred_at)
+    .bind(row.payload_start)
+    .bind(row.payload_end)
+    .bind(&row.digest[..])
+    .bind(row.accepted_at)
+    .bind(&row.state[..])
+    .bind(row.due_at)
+    .bind(&row.stage[..])
+    .bind(row.stage_since)
+    .bind(row.resends)
+    .bind(row.attempts)
+    .bind(row.spent)
+    .bind(row.ambiguous)
+    .bind(row.message_id.as_deref())
+    .bind(row.reason.as_deref())
+    .bind(row.detail.as_deref())
+    .bind(row.status)
+    .bind(row.settled_at)
+    .bind(row.sent_at)
+    .bind(row.sent_ms)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn finish_file(
@@ -221,37 +205,27 @@ async fn finish_file(
 ) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     for (customer, totals) in ledger {
-        let query = sqlx::query(
+        sqlx::query(
             "INSERT INTO ledger (customer, accepted, duplicates, queued, delivered, filtered, dead, expired, \
                retries, failed_attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        );
-        bind_totals!(query, customer, totals)
-            .execute(&mut *transaction)
-            .await?;
+        )
+        .bind(&customer[..])
+        .bind(totals.accepted)
+        .bind(totals.duplicates)
+        .bind(totals.queued)
+        .bind(totals.delivered)
+        .bind(totals.filtered)
+        .bind(totals.dead)
+        .bind(totals.expired)
+        .bind(totals.retries)
+        .bind(totals.failed_attempts)
+        .execute(&mut *transaction)
+        .await?;
     }
     // A run that stopped cleanly, and hands on until when rows are suspect.
     sqlx::query("INSERT INTO runs (started_at, stopped_at, suspect_until) VALUES ($1, $1, $2)")
         .bind(machine_now().as_millis())
         .bind(suspect_until)
-        .execute(&mut *transaction)
-        .await?;
-    transaction.commit().await
-}
-
-async fn finish_server(connection: &mut PgConnection, ledger: &Ledger, last: i64) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    for (customer, totals) in ledger {
-        let query = sqlx::query(
-            "INSERT INTO ledger (customer, slot, accepted, duplicates, queued, delivered, filtered, dead, \
-               expired, retries, failed_attempts) VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        );
-        bind_totals!(query, customer, totals)
-            .execute(&mut *transaction)
-            .await?;
-    }
-    // The next row gets the next number.
-    sqlx::query("SELECT setval('notification_seq', greatest($1, 1), $1 > 0)")
-        .bind(last)
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await

@@ -3,9 +3,11 @@
 use super::row::{COLUMNS, Moved};
 use super::source::Source;
 use super::{CopyError, CopyReport, Copying, LIMITS, Limits, copy};
-use crate::domain::Timestamp;
+use crate::domain::{AnswerKind, State, Timestamp};
 use crate::store::check::tests::{Place, fill, filled, on_both};
-use crate::store::examples::{accept, accept_leased, customer, delivered, find, new, post_known, with_event};
+use crate::store::examples::{
+    accept, accept_leased, customer, delivered, find, new, post_known, settlement, with_event,
+};
 use crate::store::postgres::tests::TestDatabase;
 use crate::store::sqlite::tests::DatabaseInDirectory;
 use crate::store::{ConnectError, Leased, StoreError, check};
@@ -151,12 +153,36 @@ async fn a_target_that_holds_something_else_is_refused<P: Place>() {
         assert_foreign(&origin, &target, why).await;
     }
     let half = P::fresh().await;
-    let limits = Limits { rows: 5, ..LIMITS };
-    let mut copying = Copying::begin(&origin.url(), &half.url(), limits).await.unwrap();
-    assert!(copying.step().await.unwrap());
-    copying.close().await.unwrap();
+    begun(&origin, &half).await;
     half.tamper("DELETE FROM notifications WHERE seq = 2").await;
     assert_foreign(&origin, &half, "a hole").await;
+}
+
+async fn a_source_that_worked_meanwhile_is_refused<P: Place>() {
+    let table = [(State::Delivered, "a delivery"), (State::Queued, "a failed try")];
+    for (state, why) in table {
+        let origin = filled::<DatabaseInDirectory>().await;
+        let target = P::fresh().await;
+        begun(&origin, &target).await;
+        let store = origin.open().await;
+        let mut claimed = store.claim(customer("acme"), 1).await.unwrap();
+        let Leased { notification, lease } = claimed.pop().unwrap();
+        let outcome = settlement(&notification, state, AnswerKind::Unavailable);
+        store.settle(outcome, lease).await.unwrap();
+        store.close(true).await.unwrap();
+        assert_foreign(&origin, &target, why).await;
+        assert_eq!(target.number("SELECT count(*) FROM ledger").await, 0, "{why}: not complete");
+    }
+}
+
+/// Copies some rows, and is cut off.
+async fn begun(origin: &impl Place, target: &impl Place) {
+    let limits = Limits { rows: 5, ..LIMITS };
+    let mut copying = Copying::begin(&origin.url(), &target.url(), limits)
+        .await
+        .unwrap();
+    assert!(copying.step().await.unwrap());
+    copying.close().await.unwrap();
 }
 
 async fn assert_foreign(origin: &impl Place, target: &impl Place, why: &str) {
@@ -184,6 +210,7 @@ on_both!(
     a_copy_works_as_a_store,
     a_copy_that_was_cut_off_goes_on,
     a_target_that_holds_something_else_is_refused,
+    a_source_that_worked_meanwhile_is_refused,
     an_empty_store_is_copied_too,
 );
 
@@ -260,6 +287,18 @@ async fn what_is_suspect_stays_suspect() {
 }
 
 #[tokio::test]
+async fn what_became_suspect_after_it_was_copied_is_suspect() {
+    let file = filled::<DatabaseInDirectory>().await;
+    let server = TestDatabase::fresh().await;
+    begun(&file, &server).await;
+    // What this run sends without recording it may be among the rows that are copied.
+    Place::open(&file).await.close(false).await.unwrap();
+    assert!(copied(&file.url(), &server.url()).await.unwrap().is_equal());
+    let marked = "SELECT count(*) FROM notifications WHERE state = 'queued' AND suspect_at >= accepted_at";
+    assert_eq!(server.number(marked).await, 9);
+}
+
+#[tokio::test]
 async fn what_a_killed_replica_held_becomes_suspect() {
     let server = TestDatabase::fresh().await;
     let store = Place::open(&server).await;
@@ -303,7 +342,16 @@ async fn what_is_in_use_is_refused() {
     let refused = copied(&file.url(), &server.url()).await;
     let in_use = matches!(&refused, Err(CopyError::Target(ConnectError::InUse { count: 1 })));
     assert!(in_use, "a target: {refused:?}");
+    server
+        .tamper("DROP TABLE accounts; DROP FUNCTION now_us; DELETE FROM _sqlx_migrations WHERE version = 2")
+        .await;
+    let refused = copied(&file.url(), &server.url()).await;
+    assert!(matches!(refused, Err(CopyError::Target(ConnectError::InUse { count: 1 }))), "an older one");
+    let made = "SELECT count(*) FROM pg_class WHERE oid = to_regclass('accounts')";
+    assert_eq!(server.number(made).await, 0, "and its tables stay as they are");
     replica.close(true).await.unwrap();
+    let server = TestDatabase::fresh().await;
+    Place::open(&server).await.close(true).await.unwrap();
 
     let refused = copied(&file.url(), &file.url()).await;
     let same = matches!(&refused, Err(CopyError::Target(ConnectError::Store(StoreError::InUse { .. }))));
