@@ -212,17 +212,18 @@ impl Database {
         }
     }
 
-    /// Queues notifications up to a number, half of them of one customer, as if they had been accepted.
+    /// Queues notifications up to a number, half of them of one customer, as if they had been accepted. Their
+    /// ids are in no order, as those that are drawn at random.
     async fn fill(&self, from: u64, to: u64) -> anyhow::Result<()> {
         let mut connection = self.options().connect().await?;
         for table in [
             "WITH stored AS (INSERT INTO notifications (customer, seq, id, event_key, event_id, account, application, \
              create_application, event_type, payload_start, payload_end, digest, accepted_at, state, due_at) \
              SELECT CASE n % 2 WHEN 0 THEN 'acme' ELSE 'customer ' || n % 10 END, nextval('notification_seq'), \
-               decode(lpad(to_hex(n), 32, '0'), 'hex'), 'evt_' || lpad(to_hex(n), 16, '0'), \
-               'evt_' || lpad(to_hex(n), 16, '0'), 'default', 'app', FALSE, \
+               decode(md5(n::TEXT), 'hex'), 'evt_' || md5(n::TEXT), 'evt_' || md5(n::TEXT), 'default', 'app', FALSE, \
                'invoice.paid', 0, {filler}, '', n, 'queued', n FROM generate_series({from}, {to}) AS n \
-             RETURNING customer, seq) \
+             RETURNING customer, seq, due_at), \
+             waiting AS (INSERT INTO queue (customer, seq, due_at) SELECT customer, seq, due_at FROM stored) \
              INSERT INTO events (customer, seq, body) \
              SELECT customer, seq, convert_to(repeat('x', {filler}), 'UTF8') FROM stored",
             "VACUUM ANALYZE",

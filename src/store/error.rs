@@ -58,11 +58,11 @@ pub enum Trouble {
     /// No space is left.
     #[error("the disk is full")]
     Full,
-    /// The file or its file system takes no writes.
-    #[error("the database file is read-only")]
+    /// The file, its file system or the server takes no writes.
+    #[error("the database takes no writes")]
     ReadOnly,
-    /// The file is damaged.
-    #[error("the database file is damaged")]
+    /// The file or a table is damaged.
+    #[error("the database is damaged")]
     Corrupt,
     /// The file has gone, or another stands in its place.
     #[error("the database file was removed or replaced")]

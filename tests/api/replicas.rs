@@ -176,6 +176,38 @@ async fn three_share_one_rate_and_use_it_well() {
 }
 
 #[actix_web::test]
+async fn a_database_that_takes_no_writes_for_a_while_is_ridden_out() {
+    let world = World::on_postgres();
+    let replicas = start(&world, 2).await;
+    let posters = Posters::to(&replicas);
+    let failing = async {
+        posters.until_more(200).await;
+        world.store.set_read_only(true);
+        for replica in &replicas {
+            let mut refused = None;
+            eventually("accepts are refused", async || {
+                refused = replica.client.try_post(event("refused").to_string(), &[]).await;
+                refused.as_ref().is_some_and(|answer| answer.status == 503)
+            })
+            .await;
+            let refused = refused.expect("it was");
+            assert_eq!((refused.code(), refused.header("retry-after")), ("storage_unavailable", Some("1")));
+            assert_eq!(replica.client.get("/health/ready").await.status, 503);
+        }
+        world.store.set_read_only(false);
+        posters.until_more(200).await;
+    };
+    posters.meanwhile(failing).await;
+    let mut acknowledged = posters.acknowledged.take();
+    // Where one was not refused yet, it was stored.
+    let refused = world
+        .store
+        .number("SELECT count(*) FROM notifications WHERE event_key = 'refused'");
+    acknowledged.extend((refused.await == 1).then(|| "refused".to_owned()));
+    assert_all_delivered_once(&world, &replicas[0].client, &acknowledged).await;
+}
+
+#[actix_web::test]
 async fn a_rolling_restart_refuses_nothing_at_the_others() {
     let world = World::on_postgres();
     let mut replicas = start(&world, 3).await;

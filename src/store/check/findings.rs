@@ -21,20 +21,24 @@ pub enum Fault {
     PayloadOutside,
     /// A queued row that nobody can claim, because its owner is none of the replicas.
     OwnerUnknown,
-    /// A row at its end that is leased.
-    OwnedAtEnd,
+    /// A queued notification that is not in the queue, or is due there at another time.
+    OutOfQueue,
+    /// A notification at its end that is in the queue still.
+    QueuedAtEnd,
     /// The ledger counts other than the rows.
     LedgerAndRows,
     /// A customer's counts do not add up.
     LedgerBalance,
     /// An event without its notification; it is in nobody's way.
     EventOrphaned,
+    /// A row of the queue without its notification; the claim that finds it takes it away.
+    QueueOrphaned,
 }
 
 impl Fault {
     /// Tells whether the store is broken, rather than untidy.
     pub const fn is_error(self) -> bool {
-        !matches!(self, Self::EventOrphaned)
+        !matches!(self, Self::EventOrphaned | Self::QueueOrphaned)
     }
 
     /// Says what it is, of one.
@@ -46,10 +50,12 @@ impl Fault {
             Self::EventChanged => "event that is not what was posted",
             Self::PayloadOutside => "payload outside its event",
             Self::OwnerUnknown => "queued notification owned by none of the replicas",
-            Self::OwnedAtEnd => "settled notification still owned",
+            Self::OutOfQueue => "queued notification missing in the queue, or due there at another time",
+            Self::QueuedAtEnd => "settled notification still in the queue",
             Self::LedgerAndRows => "count of the ledger that the rows do not agree with",
             Self::LedgerBalance => "customer whose counts do not add up",
             Self::EventOrphaned => "event without a notification",
+            Self::QueueOrphaned => "row of the queue without a notification",
         }
     }
 }

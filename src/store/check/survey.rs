@@ -25,13 +25,14 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// Looks at a row of a notification with its owner and the body of its event.
+    /// Looks at a row of a notification with its place in the queue and the body of its event.
     pub(super) fn notification(&mut self, row: &impl Fields) {
         self.notifications += 1;
         self.count(row);
         match read(row) {
             Ok((record, event)) => {
-                self.check_record(&record, row.int("owner").ok().flatten());
+                self.check_record(&record);
+                self.check_queue(&record, row);
                 self.check_event(&record, row, event);
             }
             Err(why) => self
@@ -53,17 +54,26 @@ impl Survey {
         }
     }
 
-    fn check_record(&mut self, record: &Record, owner: Option<i64>) {
-        let id = || record.id.to_string();
+    fn check_record(&mut self, record: &Record) {
         if record.settled_at.is_some() != record.state.is_final() {
-            self.findings.add(Fault::SettledAt, id);
+            self.findings.add(Fault::SettledAt, || record.id.to_string());
         }
-        match owner {
-            Some(_) if record.state.is_final() => self.findings.add(Fault::OwnedAtEnd, id),
-            Some(run) if !self.replicas.contains(&run) => self
-                .findings
-                .add(Fault::OwnerUnknown, || format!("{} (run {run})", record.id)),
+    }
+
+    fn check_queue(&mut self, record: &Record, row: &impl Fields) {
+        let id = || record.id.to_string();
+        match row.int("queued_for").ok().flatten() {
+            Some(_) if record.state.is_final() => self.findings.add(Fault::QueuedAtEnd, id),
+            at if !record.state.is_final() && at != Some(record.due_at.as_millis()) => {
+                self.findings.add(Fault::OutOfQueue, id);
+            }
             _ => {}
+        }
+        if let Some(run) = row.int("owner").ok().flatten()
+            && !self.replicas.contains(&run)
+        {
+            self.findings
+                .add(Fault::OwnerUnknown, || format!("{} (run {run})", record.id));
         }
     }
 
@@ -80,9 +90,9 @@ impl Survey {
         }
     }
 
-    /// Looks at an event that no notification belongs to.
-    pub(super) fn orphan(&mut self, seq: i64) {
-        self.findings.add(Fault::EventOrphaned, || format!("row {seq}"));
+    /// Looks at something that no notification belongs to.
+    pub(super) fn orphan(&mut self, fault: Fault, seq: i64) {
+        self.findings.add(fault, || format!("row {seq}"));
     }
 
     /// Looks at what the ledger counts of a customer, after all rows. Settled rows are pruned, so

@@ -285,7 +285,7 @@ async fn what_cannot_be_read_at_all_is_found_in_a_file() {
 }
 
 #[tokio::test]
-async fn owners_that_are_no_replicas_are_found() {
+async fn a_queue_that_is_not_that_of_the_notifications_is_found() {
     let database = TestDatabase::new().await;
     let store = Place::open(&database).await;
     fill(&store).await;
@@ -295,11 +295,31 @@ async fn owners_that_are_no_replicas_are_found() {
     drop(lease);
     store.close(true).await.unwrap();
 
-    let owned =
-        "UPDATE notifications SET owner = 4711 WHERE customer = 'acme' AND event_key IN ('queued', 'dead')";
-    assert_eq!(database.tamper(owned).await, 2);
+    let table = [
+        (
+            "UPDATE queue SET owner = 4711 WHERE seq = (SELECT min(seq) FROM queue WHERE customer = 'acme')",
+            Fault::OwnerUnknown,
+        ),
+        ("DELETE FROM queue WHERE seq = (SELECT max(seq) FROM queue)", Fault::OutOfQueue),
+        ("UPDATE queue SET due_at = due_at + 1 WHERE seq = (SELECT max(seq) FROM queue)", Fault::OutOfQueue),
+        (
+            "INSERT INTO queue (customer, seq, due_at) \
+             SELECT customer, seq, due_at FROM notifications WHERE customer = 'acme' AND event_key = 'dead'",
+            Fault::QueuedAtEnd,
+        ),
+        ("INSERT INTO queue (customer, seq, due_at) VALUES ('acme', 4711, 1)", Fault::QueueOrphaned),
+    ];
+    for (number, (statement, _)) in (1..).zip(&table) {
+        assert_eq!(database.tamper(statement).await, 1, "{number}: {statement}");
+    }
     let report = check(&database.url()).await.unwrap();
-    assert_eq!(faults(&report), [(Fault::OwnerUnknown, 1), (Fault::OwnedAtEnd, 1)]);
+    let right = [
+        (Fault::OwnerUnknown, 1),
+        (Fault::OutOfQueue, 2),
+        (Fault::QueuedAtEnd, 1),
+        (Fault::QueueOrphaned, 1),
+    ];
+    assert_eq!(faults(&report), right);
     assert!(report.findings[0].examples[0].ends_with("(run 4711)"));
 }
 

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Row, SqlSafeStr, SqlStr};
 
 use super::Database;
 use super::connect::either;
+use super::findings::Fault;
 use super::survey::Survey;
 use crate::store::{Totals, rows};
 
@@ -40,7 +41,12 @@ pub(super) async fn all(database: &mut Database, survey: &mut Survey) -> Result<
 }
 
 async fn file(connection: &mut SqliteConnection, survey: &mut Survey) -> Result<(), sqlx::Error> {
-    let statement = select("NULL AS owner", "seq > $1 ORDER BY seq", "e.seq = n.seq");
+    // What is queued is in the queue by that alone.
+    let statement = select(
+        "CASE state WHEN 'queued' THEN due_at END AS queued_for, NULL AS owner",
+        "seq > $1 ORDER BY seq",
+        "e.seq = n.seq",
+    );
     let mut after = i64::MIN;
     loop {
         let mut found = 0;
@@ -60,7 +66,7 @@ async fn file(connection: &mut SqliteConnection, survey: &mut Survey) -> Result<
     )
     .fetch(connection);
     while let Some(seq) = orphans.try_next().await? {
-        survey.orphan(seq);
+        survey.orphan(Fault::EventOrphaned, seq);
     }
     Ok(())
 }
@@ -72,7 +78,10 @@ async fn server(connection: &mut PgConnection, survey: &mut Survey) -> Result<()
     survey.replicas.extend(runs);
     // Only with the customer is a number one row's.
     let statement = select(
-        "owner",
+        "(SELECT q.due_at FROM queue AS q WHERE q.customer = notifications.customer AND q.seq = notifications.seq) \
+           AS queued_for, \
+         (SELECT q.owner FROM queue AS q WHERE q.customer = notifications.customer AND q.seq = notifications.seq) \
+           AS owner",
         "seq >= $1 AND (seq, customer) > ($1, $2) ORDER BY seq, customer",
         "e.customer = n.customer AND e.seq = n.seq",
     );
@@ -90,24 +99,33 @@ async fn server(connection: &mut PgConnection, survey: &mut Survey) -> Result<()
             break;
         }
     }
-    let mut orphans = sqlx::query_scalar(
-        "SELECT seq FROM events AS e WHERE NOT EXISTS ( \
-           SELECT 1 FROM notifications AS n WHERE n.customer = e.customer AND n.seq = e.seq)",
-    )
-    .fetch(connection);
-    while let Some(seq) = orphans.try_next().await? {
-        survey.orphan(seq);
+    for (fault, orphans) in [
+        (
+            Fault::EventOrphaned,
+            "SELECT seq FROM events AS e WHERE NOT EXISTS ( \
+               SELECT 1 FROM notifications AS n WHERE n.customer = e.customer AND n.seq = e.seq)",
+        ),
+        (
+            Fault::QueueOrphaned,
+            "SELECT seq FROM queue AS q WHERE NOT EXISTS ( \
+               SELECT 1 FROM notifications AS n WHERE n.customer = q.customer AND n.seq = q.seq)",
+        ),
+    ] {
+        let mut orphans = sqlx::query_scalar(orphans).fetch(&mut *connection);
+        while let Some(seq) = orphans.try_next().await? {
+            survey.orphan(fault, seq);
+        }
     }
     Ok(())
 }
 
-/// Makes the statement for a batch of rows with their events, in order of their numbers.
-fn select(owner: &str, after: &str, event: &str) -> SqlStr {
+/// Makes the statement for a batch of rows with their places in the queue and their events, in order.
+fn select(queue: &str, after: &str, event: &str) -> SqlStr {
     let columns = rows::RECORD_COLUMNS;
     // Nothing but fixed text is in it.
     AssertSqlSafe(format!(
         "SELECT n.*, e.body FROM ( \
-           SELECT {columns}, create_application, payload_start, payload_end, {owner} FROM notifications \
+           SELECT {columns}, create_application, payload_start, payload_end, {queue} FROM notifications \
            WHERE {after} LIMIT {BATCH}) AS n \
          LEFT JOIN events AS e ON {event} ORDER BY n.seq, n.customer"
     ))

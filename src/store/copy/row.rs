@@ -35,8 +35,6 @@ pub(super) struct Moved {
     pub(super) settled_at: Option<i64>,
     pub(super) sent_at: Option<i64>,
     pub(super) sent_ms: Option<i64>,
-    /// Grows with each lease; an embedded store has none.
-    pub(super) fence: i64,
     /// Until when a holder may have sent it without recording that.
     pub(super) suspect_at: Option<i64>,
     /// None where it has been lost.
@@ -96,7 +94,6 @@ pub(super) fn moved(row: &impl Fields) -> Result<Moved, sqlx::Error> {
         settled_at: row.int("settled_at")?,
         sent_at: row.int("sent_at")?,
         sent_ms: row.int("sent_ms")?,
-        fence: int(row, "fence")?,
         suspect_at: row.int("suspect_at")?,
         event: None,
         made: Vec::new(),

@@ -11,6 +11,16 @@ use crate::store::Totals;
 pub(super) async fn insert(connection: &mut PgConnection, batch: &[Moved]) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
     insert_notifications(&mut transaction, batch).await?;
+    let queued: Vec<&Moved> = batch.iter().filter(|row| row.state == "queued").collect();
+    sqlx::query(
+        "INSERT INTO queue (customer, seq, due_at) \
+         SELECT * FROM unnest($1::TEXT[], $2::BIGINT[], $3::BIGINT[])",
+    )
+    .bind(each(&queued, |row| row.customer.as_str()))
+    .bind(each(&queued, |row| row.seq))
+    .bind(each(&queued, |row| row.due_at))
+    .execute(&mut *transaction)
+    .await?;
     let events: Vec<(&Moved, &[u8])> = batch
         .iter()
         .filter_map(|row| Some((row, row.event.as_deref()?)))
@@ -39,12 +49,12 @@ async fn insert_notifications(connection: &mut PgConnection, batch: &[Moved]) ->
         "INSERT INTO notifications (seq, id, customer, event_key, event_id, account, application, \
            create_application, event_type, occurred_at, payload_start, payload_end, digest, accepted_at, \
            state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, message_id, reason, \
-           detail, status, settled_at, sent_at, sent_ms, fence, suspect_at) \
+           detail, status, settled_at, sent_at, sent_ms, suspect_at) \
          SELECT * FROM unnest($1::BIGINT[], $2::BYTEA[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::TEXT[], \
            $7::TEXT[], $8::BOOLEAN[], $9::TEXT[], $10::BIGINT[], $11::BIGINT[], $12::BIGINT[], $13::BYTEA[], \
            $14::BIGINT[], $15::TEXT[], $16::BIGINT[], $17::TEXT[], $18::BIGINT[], $19::BIGINT[], \
            $20::BIGINT[], $21::BIGINT[], $22::BOOLEAN[], $23::TEXT[], $24::TEXT[], $25::TEXT[], \
-           $26::BIGINT[], $27::BIGINT[], $28::BIGINT[], $29::BIGINT[], $30::BIGINT[], $31::BIGINT[])",
+           $26::BIGINT[], $27::BIGINT[], $28::BIGINT[], $29::BIGINT[], $30::BIGINT[])",
     )
     .bind(each(batch, |row| row.seq))
     .bind(each(batch, |row| row.id.as_slice()))
@@ -75,7 +85,6 @@ async fn insert_notifications(connection: &mut PgConnection, batch: &[Moved]) ->
     .bind(each(batch, |row| row.settled_at))
     .bind(each(batch, |row| row.sent_at))
     .bind(each(batch, |row| row.sent_ms))
-    .bind(each(batch, |row| row.fence))
     .bind(each(batch, |row| row.suspect_at))
     .execute(connection)
     .await?;

@@ -113,8 +113,9 @@ impl Source {
         match &mut self.database {
             Database::Sqlite { .. } => Ok(self.file_suspect_until),
             Database::Postgres(connection) => {
-                let latest = "SELECT max(CASE WHEN owner IS NULL THEN suspect_at ELSE now_ms() END) \
-                              FROM notifications WHERE state = 'queued'";
+                let latest = "SELECT max(CASE WHEN q.owner IS NULL THEN n.suspect_at ELSE now_ms() END) \
+                              FROM queue AS q JOIN notifications AS n \
+                                ON n.customer = q.customer AND n.seq = q.seq";
                 let latest = sqlx::query_scalar(latest).fetch_one(connection).await;
                 latest.map_err(of_source)
             }
@@ -171,7 +172,7 @@ impl Statements {
         match database {
             Database::Sqlite { .. } => Self {
                 notifications: fixed(format!(
-                    "SELECT {COLUMNS}, 0 AS fence, NULL AS suspect_at, \
+                    "SELECT {COLUMNS}, NULL AS suspect_at, \
                        (SELECT length(e.body) FROM events AS e WHERE e.seq = n.seq) AS size \
                      FROM notifications AS n WHERE seq > $1 ORDER BY seq LIMIT $2"
                 )),
@@ -181,8 +182,11 @@ impl Statements {
             // What a run that is gone still owns is as suspect as if another had taken it over.
             Database::Postgres(_) => Self {
                 notifications: fixed(format!(
-                    "SELECT {COLUMNS}, fence, \
-                       CASE WHEN owner IS NULL THEN suspect_at ELSE now_ms() END AS suspect_at, \
+                    "SELECT {COLUMNS}, \
+                       CASE WHEN EXISTS ( \
+                           SELECT 1 FROM queue AS q \
+                           WHERE q.customer = n.customer AND q.seq = n.seq AND q.owner IS NOT NULL) \
+                         THEN now_ms() ELSE suspect_at END AS suspect_at, \
                        (SELECT octet_length(e.body)::BIGINT FROM events AS e \
                         WHERE e.customer = n.customer AND e.seq = n.seq) AS size \
                      FROM notifications AS n WHERE seq > $1 ORDER BY seq LIMIT $2"

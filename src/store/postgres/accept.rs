@@ -1,7 +1,5 @@
 //! Stores new notifications, and tells which of them are known already.
 
-use std::collections::HashMap;
-
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
@@ -48,20 +46,15 @@ pub(super) async fn run(
             }
         });
     }
-    let mut leases = insert(connection, &candidates, run).await?;
+    let mut leases = insert(connection, &candidates, run).await?.into_iter();
     let receipts = accepts.iter().zip(verdicts).map(|(accept, verdict)| {
         let customer = &accept.new.customer;
         match verdict {
             Verdict::New(event_id) => {
                 changes.accepted(customer, State::Queued);
-                let lease = leases.remove(&(customer.as_str(), accept.new.event_key.as_str()));
                 AcceptReceipt::Stored {
                     event_id,
-                    lease: lease.map(|row| LeasedRow {
-                        customer: customer.clone(),
-                        row,
-                        fence: 1,
-                    }),
+                    lease: leases.next().flatten(),
                 }
             }
             Verdict::Known(existing) => {
@@ -107,36 +100,42 @@ async fn event(connection: &mut PgConnection, customer: &Customer, seq: i64) -> 
     Ok(event.unwrap_or_default())
 }
 
-/// Inserts rows and events. Returns the numbers of the rows that are leased, by customer and key.
-async fn insert<'a>(
+/// Inserts notifications with their events, and queues them. Returns the leases in the order of the candidates.
+async fn insert(
     connection: &mut PgConnection,
-    candidates: &[(Accept<'a>, EventId)],
+    candidates: &[Candidate<'_>],
     run: i64,
-) -> Result<HashMap<(&'a str, &'a str), i64>, StoreError> {
+) -> Result<Vec<Option<LeasedRow>>, StoreError> {
+    let mut leases = Vec::new();
+    leases.resize_with(candidates.len(), || None);
     if candidates.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(leases);
     }
     // The replica's own row is locked, so that nobody can find it expired meanwhile. Where it has
     // gone, nothing is leased.
-    let stored: Vec<(i64, String, String, bool)> = sqlx::query_as(
+    let leased: Vec<(i64, i64, i64)> = sqlx::query_as(
         "WITH me AS MATERIALIZED ( \
            SELECT run FROM replicas WHERE run = $1 AND ends_at > now_ms() FOR KEY SHARE), \
          new AS MATERIALIZED ( \
-           SELECT nextval('notification_seq') AS seq, given.* FROM unnest($2::TEXT[], $3::BYTEA[], $4::TEXT[], \
-             $5::TEXT[], $6::TEXT[], $7::TEXT[], $8::BOOLEAN[], $9::TEXT[], $10::BIGINT[], $11::BIGINT[], \
-             $12::BIGINT[], $13::BYTEA[], $14::BIGINT[], $15::BOOLEAN[], $16::BYTEA[]) \
+           SELECT nextval('notification_seq') AS seq, given.*, \
+             CASE WHEN lease AND EXISTS (SELECT 1 FROM me) THEN nextval('lease_fence') END AS fence \
+           FROM unnest($2::TEXT[], $3::BYTEA[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::TEXT[], $8::BOOLEAN[], \
+             $9::TEXT[], $10::BIGINT[], $11::BIGINT[], $12::BIGINT[], $13::BYTEA[], $14::BIGINT[], \
+             $15::BOOLEAN[], $16::BYTEA[]) WITH ORDINALITY \
              AS given (customer, id, event_key, event_id, account, application, create_application, event_type, \
-               occurred_at, payload_start, payload_end, digest, accepted_at, lease, body)), \
+               occurred_at, payload_start, payload_end, digest, accepted_at, lease, body, place)), \
          stored AS ( \
            INSERT INTO notifications (customer, seq, id, event_key, event_id, account, application, \
              create_application, event_type, occurred_at, payload_start, payload_end, digest, accepted_at, due_at, \
-             state, owner, fence) \
+             state) \
            SELECT customer, seq, id, event_key, event_id, account, application, create_application, event_type, \
-             occurred_at, payload_start, payload_end, digest, accepted_at, accepted_at, 'queued', \
-             CASE WHEN lease THEN (SELECT run FROM me) END, 1 FROM new \
-           RETURNING seq, customer, event_key, owner), \
-         kept AS (INSERT INTO events (customer, seq, body) SELECT customer, seq, body FROM new) \
-         SELECT seq, customer, event_key, owner IS NOT NULL FROM stored",
+             occurred_at, payload_start, payload_end, digest, accepted_at, accepted_at, 'queued' FROM new), \
+         kept AS (INSERT INTO events (customer, seq, body) SELECT customer, seq, body FROM new), \
+         queued AS ( \
+           INSERT INTO queue (customer, seq, due_at, owner, fence) \
+           SELECT customer, seq, accepted_at, CASE WHEN fence IS NOT NULL THEN $1 END, coalesce(fence, 0) \
+           FROM new) \
+         SELECT place, seq, fence FROM new WHERE fence IS NOT NULL",
     )
     .bind(run)
     .bind(texts(candidates, |new| new.customer.as_str()))
@@ -156,17 +155,17 @@ async fn insert<'a>(
     .bind(bytes(candidates, |new| &new.event))
     .fetch_all(connection)
     .await?;
-    let mut rows: HashMap<(String, String), i64> = stored
-        .into_iter()
-        .filter(|(.., leased)| *leased)
-        .map(|(seq, customer, key, _)| ((customer, key), seq))
-        .collect();
-    let leased = candidates.iter().filter_map(|(accept, _)| {
-        let (customer, key) = (accept.new.customer.as_str(), accept.new.event_key.as_str());
-        let row = rows.remove(&(customer.to_owned(), key.to_owned()))?;
-        Some(((customer, key), row))
-    });
-    Ok(leased.collect())
+    for (place, row, fence) in leased {
+        let index = usize::try_from(place - 1).unwrap_or(usize::MAX);
+        if let Some(((accept, _), lease)) = candidates.get(index).zip(leases.get_mut(index)) {
+            *lease = Some(LeasedRow {
+                customer: accept.new.customer.clone(),
+                row,
+                fence,
+            });
+        }
+    }
+    Ok(leases)
 }
 
 type Candidate<'a> = (Accept<'a>, EventId);

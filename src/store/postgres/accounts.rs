@@ -2,26 +2,30 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::{PgConnection, PgRow};
 
-use super::in_time;
+use super::pool::Pool;
 use crate::domain::{AccountName, Shut, Timestamp};
 use crate::store::accounts::{SharedAccounts, SharedGate, Slice, SliceRequest};
 use crate::store::{StoreError, rows};
 
 /// The accounts in the shared store.
 pub(in crate::store) struct Accounts {
-    pool: PgPool,
+    pool: Pool,
 }
 
 impl Accounts {
-    pub(super) fn new(pool: PgPool) -> Self {
+    pub(super) fn new(pool: Pool) -> Self {
         Self { pool }
     }
 
     /// Takes what there is of a budget, at most `want`. A slice is attributed to the start of the
     /// statement, which is after it was asked for and before it arrives.
-    async fn take(&self, account: &str, request: SliceRequest) -> Result<Option<PgRow>, sqlx::Error> {
+    async fn take(
+        connection: &mut PgConnection,
+        account: &str,
+        request: SliceRequest,
+    ) -> Result<Option<PgRow>, sqlx::Error> {
         sqlx::query(
             "UPDATE accounts SET \
                granted = taken.permits, \
@@ -41,19 +45,23 @@ impl Accounts {
         .bind(i64::try_from(request.interval_us).unwrap_or(i64::MAX))
         .bind(i64::from(request.capacity))
         .bind(rows::millis(request.probe_wait))
-        .fetch_optional(&self.pool)
+        .fetch_optional(connection)
         .await
     }
 
     /// Makes an account known, with an empty budget: what went out before is not known.
-    async fn add(&self, account: &str, request: SliceRequest) -> Result<(), sqlx::Error> {
+    async fn add(
+        connection: &mut PgConnection,
+        account: &str,
+        request: SliceRequest,
+    ) -> Result<(), sqlx::Error> {
         let filling = request.interval_us.saturating_mul(request.capacity.into());
         sqlx::query(
             "INSERT INTO accounts (name, full_at_us) VALUES ($1, now_us() + $2) ON CONFLICT (name) DO NOTHING",
         )
         .bind(account.to_owned())
         .bind(i64::try_from(filling).unwrap_or(i64::MAX))
-        .execute(&self.pool)
+        .execute(connection)
         .await?;
         Ok(())
     }
@@ -61,49 +69,53 @@ impl Accounts {
 
 impl SharedAccounts for Accounts {
     fn slice(&self, account: AccountName, request: SliceRequest) -> BoxFuture<'_, Result<Slice, StoreError>> {
-        in_time(async move {
-            let account = account.as_str();
-            let mut taken = self.take(account, request).await?;
-            if taken.is_none() {
-                self.add(account, request).await?;
-                taken = self.take(account, request).await?;
-            }
-            let row = taken.ok_or(sqlx::Error::RowNotFound)?;
-            Ok(Slice {
-                granted: u32::try_from(rows::int(&row, "granted")?).unwrap_or(0),
-                gate: SharedGate {
-                    // A gate of a later version's making is shut like one behind a circuit.
-                    shut: match rows::text(&row, "gate")? {
-                        "open" => None,
-                        shut => Some(shut.parse().unwrap_or(Shut::Circuit)),
+        self.pool.ask(move |connection| {
+            async move {
+                let account = account.as_str();
+                let mut taken = Self::take(connection, account, request).await?;
+                if taken.is_none() {
+                    Self::add(connection, account, request).await?;
+                    taken = Self::take(connection, account, request).await?;
+                }
+                let row = taken.ok_or(sqlx::Error::RowNotFound)?;
+                Ok(Slice {
+                    granted: u32::try_from(rows::int(&row, "granted")?).unwrap_or(0),
+                    gate: SharedGate {
+                        // A gate of a later version's making is shut like one behind a circuit.
+                        shut: match rows::text(&row, "gate")? {
+                            "open" => None,
+                            shut => Some(shut.parse().unwrap_or(Shut::Circuit)),
+                        },
+                        since: Timestamp::from_millis(rows::int(&row, "gate_since")?),
+                        until: Timestamp::from_millis(rows::int(&row, "gate_until")?),
+                        version: rows::int(&row, "gate_version")?,
                     },
-                    since: Timestamp::from_millis(rows::int(&row, "gate_since")?),
-                    until: Timestamp::from_millis(rows::int(&row, "gate_until")?),
-                    version: rows::int(&row, "gate_version")?,
-                },
-            })
+                })
+            }
+            .boxed()
         })
-        .boxed()
     }
 
     fn set_gate(&self, account: AccountName, gate: SharedGate) -> BoxFuture<'_, Result<i64, StoreError>> {
-        in_time(async move {
-            // Of two limits the longer holds, whichever replica heard of it.
-            let query = sqlx::query_scalar(
-                "UPDATE accounts SET gate = $2, gate_since = $3, gate_version = gate_version + 1, \
+        self.pool.ask(move |connection| {
+            async move {
+                // Of two limits the longer holds, whichever replica heard of it.
+                let query = sqlx::query_scalar(
+                    "UPDATE accounts SET gate = $2, gate_since = $3, gate_version = gate_version + 1, \
                    gate_until = CASE WHEN gate = 'limited' AND $2 = 'limited' THEN greatest(gate_until, $4) \
                      ELSE $4 END \
                  WHERE name = $1 RETURNING gate_version",
-            );
-            let version = query
-                .bind(account.as_str().to_owned())
-                .bind(gate.shut.map_or("open", Shut::as_str))
-                .bind(gate.since.as_millis())
-                .bind(gate.until.as_millis())
-                .fetch_one(&self.pool)
-                .await?;
-            Ok(version)
+                );
+                let version = query
+                    .bind(account.as_str().to_owned())
+                    .bind(gate.shut.map_or("open", Shut::as_str))
+                    .bind(gate.since.as_millis())
+                    .bind(gate.until.as_millis())
+                    .fetch_one(connection)
+                    .await?;
+                Ok(version)
+            }
+            .boxed()
         })
-        .boxed()
     }
 }

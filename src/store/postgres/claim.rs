@@ -1,5 +1,7 @@
 //! Leases what is due for one customer.
 
+use std::collections::HashMap;
+
 use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::domain::{Customer, Timestamp};
@@ -16,46 +18,90 @@ pub(super) async fn run(
     limit: usize,
     run: i64,
 ) -> Result<Vec<Claimed>, StoreError> {
+    let leased = lease(connection, customer, limit, run).await?;
+    if leased.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A statement of its own: the one before may have leased what another replica settled after the statement
+    // began, and would see that notification as it was before.
+    let found = read(connection, customer, &leased).await?;
+    let found: HashMap<i64, &PgRow> = found
+        .iter()
+        .filter_map(|row| Some((row.int("seq").ok()??, row)))
+        .collect();
+    Ok(leased
+        .into_iter()
+        .map(|lease| claimed(found.get(&lease.row).copied(), lease))
+        .collect())
+}
+
+/// Leases rows of the queue.
+async fn lease(
+    connection: &mut PgConnection,
+    customer: &Customer,
+    limit: usize,
+    run: i64,
+) -> Result<Vec<LeasedRow>, StoreError> {
     // The replica's own row is locked, so that nobody can find it expired meanwhile.
-    let mut found: Vec<PgRow> = sqlx::query(
+    let mut leased: Vec<(i64, i64, i64)> = sqlx::query_as(
         "WITH me AS MATERIALIZED ( \
            SELECT run FROM replicas WHERE run = $3 AND ends_at > now_ms() FOR KEY SHARE), \
          due AS MATERIALIZED ( \
-           SELECT customer, seq FROM notifications \
-           WHERE customer = $1 AND state = 'queued' AND owner IS NULL AND due_at <= now_ms() \
-             AND EXISTS (SELECT 1 FROM me) \
+           SELECT customer, seq FROM queue \
+           WHERE customer = $1 AND owner IS NULL AND due_at <= now_ms() AND EXISTS (SELECT 1 FROM me) \
            ORDER BY due_at, seq LIMIT $2 FOR UPDATE SKIP LOCKED) \
-         UPDATE notifications AS n SET owner = $3, fence = n.fence + 1 \
-         FROM due LEFT JOIN events AS e ON e.customer = due.customer AND e.seq = due.seq \
-         WHERE n.customer = due.customer AND n.seq = due.seq \
-         RETURNING n.seq, n.id, n.customer, n.account, n.application, n.create_application, n.event_id, \
-           n.event_type, n.payload_start, n.payload_end, n.accepted_at, n.due_at, n.stage, n.stage_since, \
-           n.resends, n.attempts, n.spent, n.ambiguous, n.message_id, n.fence, n.suspect_at, e.body",
+         UPDATE queue AS q SET owner = $3, fence = nextval('lease_fence') \
+         FROM due WHERE q.customer = due.customer AND q.seq = due.seq \
+         RETURNING q.due_at, q.seq, q.fence",
     )
     .bind(customer.as_str())
     .bind(rows::index(limit))
     .bind(run)
     .fetch_all(connection)
     .await?;
-    found.sort_by_cached_key(|row| (row.int("due_at").ok(), row.int("seq").ok()));
-    found.iter().map(|row| claimed(row, customer)).collect()
+    leased.sort_unstable();
+    let row = |(_, row, fence)| LeasedRow {
+        customer: customer.clone(),
+        row,
+        fence,
+    };
+    Ok(leased.into_iter().map(row).collect())
 }
 
-fn claimed(row: &PgRow, customer: &Customer) -> Result<Claimed, StoreError> {
-    let seq = rows::int(row, "seq")?;
-    let suspect_until = row.int("suspect_at")?.map(Timestamp::from_millis);
-    Ok(match rows::notification(row, suspect_until) {
+/// Reads what is known of leased rows, with their events.
+async fn read(
+    connection: &mut PgConnection,
+    customer: &Customer,
+    leased: &[LeasedRow],
+) -> Result<Vec<PgRow>, StoreError> {
+    let rows: Vec<i64> = leased.iter().map(|lease| lease.row).collect();
+    let found = sqlx::query(
+        "SELECT n.seq, n.id, n.customer, n.account, n.application, n.create_application, n.event_id, \
+           n.event_type, n.payload_start, n.payload_end, n.accepted_at, n.stage, n.stage_since, n.resends, \
+           n.attempts, n.spent, n.ambiguous, n.message_id, n.suspect_at, e.body \
+         FROM notifications AS n LEFT JOIN events AS e ON e.customer = n.customer AND e.seq = n.seq \
+         WHERE n.customer = $1 AND n.seq = ANY ($2)",
+    )
+    .bind(customer.as_str())
+    .bind(rows)
+    .fetch_all(connection)
+    .await?;
+    Ok(found)
+}
+
+fn claimed(row: Option<&PgRow>, lease: LeasedRow) -> Claimed {
+    let read = |row: &PgRow| {
+        let suspect_until = row.int("suspect_at")?.map(Timestamp::from_millis);
+        rows::notification(row, suspect_until)
+    };
+    match row.map_or(Err(sqlx::Error::RowNotFound), read) {
         Ok(notification) => Claimed::Readable {
-            lease: LeasedRow {
-                customer: customer.clone(),
-                row: seq,
-                fence: rows::int(row, "fence")?,
-            },
+            lease,
             notification: Box::new(notification),
         },
         Err(why) => Claimed::Unreadable {
-            row: seq,
+            row: lease.row,
             why: why.to_string(),
         },
-    })
+    }
 }

@@ -5,7 +5,7 @@
 //! claim    leases what is due           ledger    counts, in rows of this replica's own
 //! settle   records what came of it      read      look-ups, on connections of their own
 //! prune    deletes what is old          accounts  budgets and gates that replicas share
-//! hints    says and hears that something is free
+//! hints    says and hears that something is free     pool     connections for look-ups and accounts
 //! ```
 
 mod accept;
@@ -14,6 +14,7 @@ mod claim;
 mod hints;
 mod ledger;
 mod open;
+mod pool;
 mod prune;
 mod read;
 mod replica;
@@ -145,7 +146,8 @@ impl WriteSide for Postgres {
     ) -> Result<(), StoreError> {
         self.within(async |connection, replica| {
             let done = sqlx::query(
-                "UPDATE notifications SET state = 'dead', owner = NULL, reason = $1, detail = $2, settled_at = $3 \
+                "WITH gone AS (DELETE FROM queue WHERE customer = $4 AND seq = $5) \
+                 UPDATE notifications SET state = 'dead', reason = $1, detail = $2, settled_at = $3 \
                  WHERE customer = $4 AND seq = $5 AND state = 'queued'",
             )
             .bind(Reason::Unreadable.as_str())
@@ -195,7 +197,15 @@ impl WriteSide for Postgres {
 
 /// Waits for work as long as it may take.
 async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    match tokio::time::timeout(PATIENCE, work).await {
+    answer_within(PATIENCE, work).await
+}
+
+/// Waits for work so long.
+async fn answer_within<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(patience, work).await {
         Ok(done) => done.map_err(over_the_network),
         Err(_) => Err(unreachable()),
     }
@@ -204,13 +214,14 @@ async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result
 /// What cannot be read or written here is no file.
 fn over_the_network(error: StoreError) -> StoreError {
     match error {
-        StoreError::Unavailable {
-            trouble: Trouble::Io,
-            source,
-        } if matches!(*source, sqlx::Error::Io(_)) => StoreError::Unavailable {
-            trouble: Trouble::Unreachable,
-            source,
-        },
+        StoreError::Unavailable { source, .. }
+            if matches!(*source, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) =>
+        {
+            StoreError::Unavailable {
+                trouble: Trouble::Unreachable,
+                source,
+            }
+        }
         error => error,
     }
 }

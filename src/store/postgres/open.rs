@@ -9,8 +9,9 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::sync::mpsc;
 
 use super::accounts::Accounts;
+use super::pool::Pool;
 use super::replica::Replica;
-use super::{Postgres, Reader, hints, in_time};
+use super::{PATIENCE, Postgres, Reader, hints, in_time};
 use crate::domain::Customer;
 use crate::store::StoreError;
 use crate::store::clock::Clock;
@@ -45,20 +46,16 @@ pub(in crate::store) async fn open(url: &str, lasts: Duration, clock: Clock) -> 
         .application_name("svix-hooks")
         // Each commit is on disk before it is told of, whatever the server's default.
         .options([("synchronous_commit", "on"), ("timezone", "UTC")])
+        .options([("statement_timeout", PATIENCE.as_millis().to_string())])
         .options(BY_INDEX)
         .disable_statement_logging();
+    bring_up_to_date(&options).await?;
     let mut connection = in_time(async { Ok(PgConnection::connect_with(&options).await?) }).await?;
-    MIGRATIONS
-        .run(&mut connection)
-        .await
-        .map_err(|error| match error {
-            MigrateError::Execute(source) => source.into(),
-            error => StoreError::Migrate(error.into()),
-        })?;
     let pool = PgPoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(Duration::from_secs(5))
         .connect_lazy_with(options.clone());
+    let questions = Pool::new(pool.clone(), PATIENCE);
     let mut transaction = connection.begin().await?;
     let replica = Replica::join(&mut transaction, lasts, clock).await?;
     transaction.commit().await?;
@@ -69,8 +66,20 @@ pub(in crate::store) async fn open(url: &str, lasts: Duration, clock: Clock) -> 
     };
     Ok(Opened {
         write_side: postgres,
-        read_side: Reader::new(pool.clone()),
-        accounts: Accounts::new(pool.clone()),
+        read_side: Reader::new(questions.clone()),
+        accounts: Accounts::new(questions),
         hints: hints::listen(pool),
     })
+}
+
+/// Brings the tables up to date, which may take as long as it takes.
+async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let options = options.clone().options([("statement_timeout", "0")]);
+    let mut connection = in_time(async { Ok(PgConnection::connect_with(&options).await?) }).await?;
+    let migrated = MIGRATIONS.run(&mut connection).await;
+    migrated.map_err(|error| match error {
+        MigrateError::Execute(source) => source.into(),
+        error => StoreError::Migrate(error.into()),
+    })?;
+    Ok(connection.close().await?)
 }

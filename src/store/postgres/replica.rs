@@ -1,7 +1,7 @@
 //! This process among the replicas that share a database.
 //!
 //! A replica has a number, its *run*, for as long as it keeps its row in `replicas` alive. Rows of
-//! notifications that carry the number are leased to it. Where it does not renew in time, another takes
+//! the queue that carry the number are leased to it. Where it does not renew in time, another takes
 //! its row away and frees what it held; what it writes after that finds its number gone.
 
 use std::collections::HashMap;
@@ -136,7 +136,7 @@ impl Replica {
     pub(super) async fn come_back(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
         self.renew(connection).await?;
         let held: Vec<i64> = self.held.keys().copied().collect();
-        sqlx::query("UPDATE notifications SET owner = NULL WHERE owner = $1 AND seq <> ALL ($2)")
+        sqlx::query("UPDATE queue SET owner = NULL WHERE owner = $1 AND seq <> ALL ($2)")
             .bind(self.run)
             .bind(held)
             .execute(connection)
@@ -154,9 +154,9 @@ impl Replica {
         let numbers: Vec<i64> = rows.iter().map(|row| row.row).collect();
         let fences: Vec<i64> = rows.iter().map(|row| row.fence).collect();
         sqlx::query(
-            "UPDATE notifications AS n SET owner = NULL \
+            "UPDATE queue AS q SET owner = NULL \
              FROM unnest($1::TEXT[], $2::BIGINT[], $3::BIGINT[]) AS r (customer, seq, fence) \
-             WHERE n.customer = r.customer AND n.seq = r.seq AND n.fence = r.fence AND n.owner + 0 = $4",
+             WHERE q.customer = r.customer AND q.seq = r.seq AND q.fence = r.fence AND q.owner + 0 = $4",
         )
         .bind(&customers)
         .bind(numbers)
@@ -170,7 +170,7 @@ impl Replica {
     /// Leaves the others, with nothing under way.
     pub(super) async fn leave(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
         let freed: Vec<String> =
-            sqlx::query_scalar("UPDATE notifications SET owner = NULL WHERE owner = $1 RETURNING customer")
+            sqlx::query_scalar("UPDATE queue SET owner = NULL WHERE owner = $1 RETURNING customer")
                 .bind(self.run)
                 .fetch_all(&mut *connection)
                 .await?;
@@ -203,7 +203,9 @@ pub(super) async fn take_over(connection: &mut PgConnection) -> Result<(), Store
     }
     // A statement of its own: it sees what the replica committed until its row was gone.
     let freed: Vec<String> = sqlx::query_scalar(
-        "UPDATE notifications SET owner = NULL, suspect_at = now_ms() WHERE owner = ANY ($1) RETURNING customer",
+        "WITH freed AS (UPDATE queue SET owner = NULL WHERE owner = ANY ($1) RETURNING customer, seq) \
+         UPDATE notifications AS n SET suspect_at = now_ms() FROM freed \
+         WHERE n.customer = freed.customer AND n.seq = freed.seq RETURNING n.customer",
     )
     .bind(&gone)
     .fetch_all(&mut *connection)

@@ -41,25 +41,34 @@ pub(super) async fn run(
     insert_attempts(connection, &attempts).await
 }
 
-/// Changes the rows; returns those that were leased to this replica. The sum keeps the server from going
-/// through all that the replica holds for each of them.
+/// Takes what is at its end out of the queue, puts the rest back, and notes both; returns the rows that were
+/// leased to this replica. The sum keeps the server from going through all that the replica holds for each.
 async fn update(
     connection: &mut PgConnection,
     settlements: &[Settled<'_>],
     run: i64,
 ) -> Result<HashSet<i64>, StoreError> {
     let rows: Vec<i64> = sqlx::query_scalar(
-        "UPDATE notifications AS n SET owner = NULL, state = s.state, due_at = s.due_at, stage = s.stage, \
+        "WITH given AS MATERIALIZED ( \
+           SELECT * FROM unnest($2::TEXT[], $3::BIGINT[], $4::BIGINT[], $5::TEXT[], $6::BIGINT[], $7::TEXT[], \
+             $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::BOOLEAN[], $13::TEXT[], $14::TEXT[], \
+             $15::TEXT[], $16::BIGINT[], $17::BIGINT[], $18::BIGINT[], $19::BIGINT[]) \
+             AS given (customer, seq, fence, state, due_at, stage, stage_since, resends, attempts, spent, \
+               ambiguous, message_id, reason, detail, status, settled_at, sent_at, sent_ms)), \
+         gone AS ( \
+           DELETE FROM queue AS q USING given AS s \
+           WHERE q.customer = s.customer AND q.seq = s.seq AND q.owner + 0 = $1 AND q.fence = s.fence \
+             AND s.state <> 'queued' RETURNING s.*), \
+         back AS ( \
+           UPDATE queue AS q SET owner = NULL, due_at = s.due_at FROM given AS s \
+           WHERE q.customer = s.customer AND q.seq = s.seq AND q.owner + 0 = $1 AND q.fence = s.fence \
+             AND s.state = 'queued' RETURNING s.*) \
+         UPDATE notifications AS n SET state = s.state, due_at = s.due_at, stage = s.stage, \
            stage_since = s.stage_since, resends = s.resends, attempts = s.attempts, spent = s.spent, \
            ambiguous = s.ambiguous, message_id = s.message_id, reason = s.reason, detail = s.detail, \
            status = s.status, settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms \
-         FROM unnest($2::TEXT[], $3::BIGINT[], $4::BIGINT[], $5::TEXT[], $6::BIGINT[], $7::TEXT[], $8::BIGINT[], \
-           $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::BOOLEAN[], $13::TEXT[], $14::TEXT[], $15::TEXT[], \
-           $16::BIGINT[], $17::BIGINT[], $18::BIGINT[], $19::BIGINT[]) \
-           AS s (customer, seq, fence, state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, \
-             message_id, reason, detail, status, settled_at, sent_at, sent_ms) \
-         WHERE n.customer = s.customer AND n.seq = s.seq AND n.state = 'queued' AND n.owner + 0 = $1 \
-           AND n.fence = s.fence RETURNING n.seq",
+         FROM (SELECT * FROM gone UNION ALL SELECT * FROM back) AS s \
+         WHERE n.customer = s.customer AND n.seq = s.seq RETURNING n.seq",
     )
     .bind(run)
     .bind(each(settlements, |(leased, _)| leased.customer.as_str()))

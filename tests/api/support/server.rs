@@ -19,12 +19,9 @@ pub(crate) struct TestServer {
 impl TestServer {
     /// Makes a cluster and starts a server on it.
     pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-        let port = listener.local_addr().expect("it is bound").port();
-        drop(listener);
         let server = Self {
             dir: TempDir::new().expect("a directory"),
-            port,
+            port: free_port(),
             user: said("id", &["-u"]).starts_with("0\n").then(|| {
                 let known = said("getent", &["passwd", "postgres", "nobody"]);
                 let name = known.split(':').next().expect("such a user is known");
@@ -35,19 +32,17 @@ impl TestServer {
             said("chown", &[user, &server.dir.path().display().to_string()]);
         }
         let data = server.data();
-        server.run(
-            "initdb",
-            &[
-                "-D",
-                &data,
-                "-U",
-                "test",
-                "--auth=trust",
-                "--no-locale",
-                "--no-sync",
-            ],
-        );
-        server.control(&["start"]);
+        let arguments = [
+            "-D",
+            &data,
+            "-U",
+            "test",
+            "--auth=trust",
+            "--no-locale",
+            "--no-sync",
+        ];
+        server.run("initdb", &arguments).expect("a cluster is made");
+        server.control(&["start"]).expect("the server starts");
         server
     }
 
@@ -57,10 +52,10 @@ impl TestServer {
 
     /// Stops it, breaking all connections, and starts it again.
     pub(crate) fn restart(&self) {
-        self.control(&["restart", "-m", "fast"]);
+        self.control(&["restart", "-m", "fast"]).expect("it starts again");
     }
 
-    fn control(&self, arguments: &[&str]) {
+    fn control(&self, arguments: &[&str]) -> Result<(), String> {
         let (data, log) = (self.data(), self.dir.path().join("log").display().to_string());
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories='' -c fsync=off",
@@ -68,10 +63,11 @@ impl TestServer {
         );
         let mut all = vec!["-D", &data, "-l", &log, "-w", "-o", &options];
         all.extend(arguments);
-        self.run("pg_ctl", &all);
+        self.run("pg_ctl", &all)
     }
 
-    fn run(&self, program: &str, arguments: &[&str]) {
+    /// Runs a program of the server; what it and the server said is the error.
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<(), String> {
         let programs = variable("TEST_POSTGRES_PROGRAMS").map(PathBuf::from);
         let program = programs.as_deref().unwrap_or(Path::new("")).join(program);
         let mut command = match &self.user {
@@ -91,8 +87,9 @@ impl TestServer {
             .stdout(output.try_clone().expect("it is open"))
             .stderr(output);
         let status = command.status().expect("it runs");
-        let output = || std::fs::read_to_string(self.dir.path().join("output")).unwrap_or_default();
-        assert!(status.success(), "{command:?}: {}", output());
+        let read = |name| std::fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
+        let failure = || format!("{command:?}: {}{}", read("output"), read("log"));
+        status.success().then_some(()).ok_or_else(failure)
     }
 
     fn data(&self) -> String {
@@ -102,8 +99,16 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        self.control(&["stop", "-m", "immediate"]);
+        // One that never started needs no stopping.
+        let _ = self.control(&["stop", "-m", "immediate"]);
     }
+}
+
+/// Finds a free port among those that the system does not give to whoever asks for any.
+fn free_port() -> u16 {
+    std::iter::repeat_with(|| fastrand::u16(20_000..30_000))
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a port is free")
 }
 
 fn said(program: &str, arguments: &[&str]) -> String {

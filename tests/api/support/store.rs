@@ -75,6 +75,21 @@ impl TestStore {
         done.expect("the statement works");
     }
 
+    /// Lets new connections to a database write or not; where not, all that there are end.
+    pub(crate) fn set_read_only(&self, read_only: bool) {
+        let Self::Database(database) = self else {
+            panic!("the store is no database")
+        };
+        let name = &database.name;
+        let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = {read_only}");
+        on_server(&database.server, set).expect("the database can be set");
+        if read_only {
+            let end =
+                format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+            on_server(&database.server, end).expect("the connections can be ended");
+        }
+    }
+
     /// Looks into it behind the service's back.
     pub(crate) async fn number(&self, query: &'static str) -> i64 {
         let found = match self {

@@ -1,7 +1,9 @@
 //! The shared store with a real server: databases of their own for tests.
 
 mod accounts;
+mod opening;
 mod replicas;
+mod trouble;
 
 use std::str::FromStr;
 use std::time::Duration;
