@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr};
-use svix_hooks::domain::{AccountName, Customer, EventId, NotificationId, Timestamp};
-use svix_hooks::store::{NewNotification, Store, StoreOptions};
+use svix_hooks::domain::{AccountName, Customer, EventId, NotificationId, Origin, Timestamp};
+use svix_hooks::store::{NewNotification, Retention, Store, StoreOptions};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ async fn open(url: &str) -> Store {
         lease: Duration::from_secs(15),
         max_batch: 512,
         max_waiting: 100,
-        retention: Duration::ZERO,
+        retention: Retention::default(),
     };
     Store::open(options).await.unwrap()
 }
@@ -61,9 +61,10 @@ async fn filled(directory: &TempDir) -> String {
     let url = file(directory);
     let store = open(&url).await;
     for (customer, id) in [("acme", "evt_1"), ("acme", "evt_2"), ("globex", "evt_1")] {
+        let accepted_at = Timestamp::from_millis(1_767_225_600_000);
         let event = format!(r#"{{"id":"{id}","type":"invoice.paid"}}"#);
         let new = NewNotification {
-            id: NotificationId::generate(),
+            id: NotificationId::generate(accepted_at),
             customer: Customer::parse(customer).unwrap(),
             account: AccountName::new("default"),
             application: "app".into(),
@@ -74,7 +75,9 @@ async fn filled(directory: &TempDir) -> String {
             payload: 0..event.len(),
             digest: Sha256::digest(&event).into(),
             event: event.into(),
-            accepted_at: Timestamp::from_millis(1_767_225_600_000),
+            accepted_at,
+            expires_at: None,
+            origin: Origin::default(),
         };
         store.accept(new, false).await.unwrap();
     }

@@ -7,11 +7,12 @@
 //!
 //! | | default |
 //! |---|---|
-//! | `BENCH_PARTS` | all: of `accepting`, `delivering`, `shared`, `claims`, those that are measured |
+//! | `BENCH_PARTS` | all: of `accepting`, `delivering`, `retention`, `lookups`, `shared`, `claims`, those that are measured |
 //! | `BENCH_SECONDS` | 5: length of one measurement of accepting; half load and sustained load take twice that |
-//! | `BENCH_PAIRS` | 3: measurements of durable and of bare accepting, in turn |
+//! | `BENCH_PAIRS` | 3: measurements of durable and of bare accepting, and of accepting with and without retention, in turn |
 //! | `BENCH_BACKLOG` | 100000: events to drain |
 //! | `BENCH_QUEUED` | 1000000: events queued when memory and restart are measured |
+//! | `BENCH_ROWS` | 2000000: rows among which is looked up |
 //! | `BENCH_CONNECTIONS` | 256: connections of the load generator |
 //! | `BENCH_CUSTOMERS` | 10: customers that the events belong to, in turn, 1 to 100 |
 //! | `BENCH_ORDERED_IDS` | 1: ids ascend, as time-ordered ones do; 0 gives scattered ones |
@@ -19,6 +20,8 @@
 //! ```text
 //! accepting   durable ÷ bare, latency at half load, memory and restart     service   the process under test
 //! delivering  sustained, drains                                            load      the load generator
+//! lookups     what operators ask for, in a large store of either kind
+//! retention   accepting while old rows leave
 //! shared      PostgreSQL beside SQLite, claims from a growing backlog
 //! bare        what is compared with                                        event     what is posted
 //! machine     where it runs, and what it spends                            report    table and floors
@@ -29,8 +32,10 @@ mod bare;
 mod delivering;
 mod event;
 mod load;
+mod lookups;
 mod machine;
 mod report;
+mod retention;
 mod service;
 mod settings;
 mod shared;
@@ -81,6 +86,12 @@ async fn measure(settings: &Settings, directory: &Path) -> anyhow::Result<Report
     }
     if settings.has_part("delivering") {
         delivering::measure(settings, directory, &mut report).await?;
+    }
+    if settings.has_part("retention") {
+        retention::measure(settings, directory, &mut report).await?;
+    }
+    if settings.has_part("lookups") {
+        lookups::measure(settings, directory, &mut report).await?;
     }
     match &settings.postgres {
         Some(server) => shared::measure(settings, directory, server, &mut report).await?,

@@ -16,6 +16,9 @@ use crate::machine::{self, Memory};
 /// How long a start or a stop may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What the file of a store is called.
+const FILE: &str = "store.db";
+
 /// What it is told to deliver.
 #[derive(Debug, Clone)]
 pub(crate) enum Delivery {
@@ -60,7 +63,7 @@ impl Place {
         fs::create_dir(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
         // Free a moment ago, and nobody else here takes ports.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let store = store.unwrap_or_else(|| format!("sqlite://{}", directory.join("store.db").display()));
+        let store = store.unwrap_or_else(|| format!("sqlite://{}", directory.join(FILE).display()));
         Ok(Self {
             directory,
             address,
@@ -70,6 +73,11 @@ impl Place {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns where its file is, if its store is one.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.directory.join(FILE)
     }
 
     /// Deletes what is kept there.
@@ -85,6 +93,15 @@ impl Place {
 impl Service {
     /// Starts one and waits until it is ready.
     pub(crate) async fn start(place: &Place, delivery: &Delivery) -> anyhow::Result<Self> {
+        Self::start_with(place, delivery, &[]).await
+    }
+
+    /// Starts one with more settings, and waits until it is ready.
+    pub(crate) async fn start_with(
+        place: &Place,
+        delivery: &Delivery,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let (url, per_second, burst) = match delivery {
             Delivery::Off => ("http://127.0.0.1:9", "0.001", "2"),
             Delivery::To(url) => (url.as_str(), "1000000", "1000000"),
@@ -102,6 +119,7 @@ impl Service {
             .env("SVIX_HOOKS__SVIX__REQUESTS_PER_SECOND", per_second)
             .env("SVIX_HOOKS__SVIX__BURST", burst)
             .env("SVIX_HOOKS__LOG__LEVEL", "warn")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use svix_hooks::domain::Customer;
 use svix_hooks::sandbox::Sandbox;
-use svix_hooks::store::{Store, StoreOptions};
+use svix_hooks::store::{Retention, Store, StoreOptions};
 
 use crate::delivering::{check_messages, stand_in, wait_until_delivered};
 use crate::event::Template;
@@ -173,13 +173,13 @@ async fn claims(server: &str, report: &mut Report) -> anyhow::Result<()> {
 }
 
 /// A database of its own on the server.
-struct Database {
+pub(crate) struct Database {
     server: PgConnectOptions,
     name: String,
 }
 
 impl Database {
-    async fn new(server: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn new(server: &str) -> anyhow::Result<Self> {
         let server = PgConnectOptions::from_str(server)?;
         let name = format!("bench_{}", uuid::Uuid::now_v7().simple());
         let mut connection = server.connect().await?;
@@ -191,8 +191,14 @@ impl Database {
         self.server.clone().database(&self.name)
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.options().to_url_lossy().to_string()
+    }
+
+    /// Carries out a statement that was made here.
+    pub(crate) async fn run(&self, statement: String) -> anyhow::Result<()> {
+        let mut connection = self.options().connect().await?;
+        run(&mut connection, statement).await
     }
 
     fn places(&self, directory: &Path, count: usize) -> anyhow::Result<Vec<Place>> {
@@ -208,7 +214,7 @@ impl Database {
             lease: Duration::from_secs(600),
             max_batch: 512,
             max_waiting: 1000,
-            retention: Duration::ZERO,
+            retention: Retention::default(),
         }
     }
 

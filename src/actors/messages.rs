@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 pub use super::room::{Reservation, Room};
 use crate::domain::{AccountName, Customer, Notification, Step, Timestamp};
 use crate::policy::{GateRules, Pace, Rules, Share};
-use crate::store::{Leased, StoreError, Totals};
+use crate::store::{Difference, Leased, StoreError, Totals};
 use crate::svix::{Account, Exchange, Timeouts};
 
 /// HTTP → supervisor: deliver this, or look for it in the store. A wake-up: losing one delays work
@@ -141,6 +141,8 @@ pub struct Settings {
     pub accounts: Vec<AccountSettings>,
     /// Retries and checks.
     pub rules: Rules,
+    /// What this process is called in the record of each request.
+    pub replica: Arc<str>,
     /// Threads in the delivery pool.
     pub actors: usize,
     /// Requests that one thread makes at once.
@@ -228,4 +230,31 @@ pub struct PipelineHealth {
     pub counts: Counts,
     /// How long ago the supervisor said so.
     pub age: Duration,
+    /// What comparing the ledger with the rows has found.
+    pub ledger: LedgerCheck,
+}
+
+/// Audit actor → stats actor: the ledger and some more rows have been compared.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct LedgerChecked {
+    /// What has been found so far.
+    pub check: LedgerCheck,
+}
+
+/// What comparing the ledger with the rows has found since this process started.
+#[derive(Debug, Clone, Default)]
+pub struct LedgerCheck {
+    /// How many minutes were compared.
+    pub minutes: u64,
+    /// How many minutes had too many rows for that.
+    pub passed_over: u64,
+    /// When one was compared last.
+    pub last_at: Option<Timestamp>,
+    /// The minute that the present pass, from the newest to the oldest, has come down to.
+    pub down_to: Option<Timestamp>,
+    /// How many passes came to their end.
+    pub passes: u64,
+    /// What differs; up to a thousand are known.
+    pub differences: Arc<[Difference]>,
 }

@@ -5,14 +5,18 @@
 //!                    │   ▲   ▲   ◀──Settled, BatchEnded, WorkerCounted── │
 //!                    │   │   └──Redeliver── RetryActor (run_later) ◀──ScheduleRetry── SupervisorActor
 //!                    │   └── claims from the store, settles to it
+//!                    │   └──Redeliver── RedriveActor, other replicas' hints, http
 //!                    └──CountsChanged──▶ StatsActor ◀──GetStats, GetHealth── http
+//!                                         ▲──LedgerChecked── AuditActor
 //! ```
 //! Only this file knows all of them; they know each other as `Recipient`s of messages. The
-//! supervisor has a thread of its own; retry and stats share another.
+//! supervisor has a thread of its own; retry, stats and audit share another.
 
+mod audit;
 mod death;
 mod delivery;
 pub mod messages;
+mod redrive;
 mod retry;
 mod room;
 mod stats;
@@ -27,9 +31,11 @@ use tokio::sync::oneshot;
 
 use crate::domain::Customer;
 use crate::store::Store;
+use audit::{AuditActor, AuditPace};
 use death::DeathWatches;
 use delivery::{DeliveryActor, DeliveryOptions};
 use messages::{ConfigReloaded, Drain, GetHealth, GetStats, Notify, Redeliver, Room, Settings};
+use redrive::RedriveActor;
 use retry::{RetryActor, TimerBounds};
 use stats::StatsActor;
 use supervisor::{PoolFactory, SupervisorActor, Surroundings};
@@ -51,6 +57,7 @@ pub struct PipelineBounds {
 pub struct Pipeline {
     supervisor: Addr<SupervisorActor>,
     stats: Addr<StatsActor>,
+    _audit: Addr<AuditActor>,
     room: Room,
     watches: DeathWatches,
     arbiters: Vec<Arbiter>,
@@ -72,6 +79,10 @@ impl Pipeline {
             let stats = (store.clone(), watches.watch("stats"));
             StatsActor::start_in_arbiter(&side_arbiter.handle(), move |_| StatsActor::new(stats.0, stats.1))
         };
+        let audit = (store.clone(), stats.clone().recipient(), watches.watch("audit"));
+        let audit = AuditActor::start_in_arbiter(&side_arbiter.handle(), move |_| {
+            AuditActor::new(audit.0, audit.1, AuditPace::default(), audit.2)
+        });
         let timers = TimerBounds {
             max_timers: bounds.max_timers,
             horizon: bounds.timer_horizon,
@@ -103,12 +114,19 @@ impl Pipeline {
                 settings,
             )
         });
+        {
+            let redrive = (store.clone(), supervisor.clone().recipient(), watches.watch("redrive"));
+            RedriveActor::start_in_arbiter(&side_arbiter.handle(), move |_| {
+                RedriveActor::new(redrive.0, redrive.1, redrive.2)
+            });
+        }
         if let Some(hints) = store.take_hints() {
             side_arbiter.spawn(pass_on(hints, supervisor.clone().recipient()));
         }
         Self {
             supervisor,
             stats,
+            _audit: audit,
             room,
             watches,
             arbiters: vec![supervisor_arbiter, side_arbiter],
@@ -138,6 +156,11 @@ impl Pipeline {
     /// Passes on what the operator has changed.
     pub fn reconfigure(&self, settings: Arc<Settings>) {
         self.supervisor.do_send(ConfigReloaded { settings });
+    }
+
+    /// Returns where it is said that something of a customer is due.
+    pub fn redeliver(&self) -> Recipient<Redeliver> {
+        self.supervisor.clone().recipient()
     }
 
     /// Sends nothing more, and waits until everything that was in flight is recorded.

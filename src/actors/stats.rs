@@ -1,12 +1,14 @@
 //! StatsActor: answers how things stand. Totals come from the store's ledger, so they survive a
-//! restart; what is under way comes from the supervisor.
+//! restart; what is under way comes from the supervisor, and whether the ledger is right from the audit actor.
 
 use std::time::Instant;
 
 use actix::{Actor, Context, Handler, MessageResult, ResponseFuture};
 
 use super::death::DeathWatch;
-use super::messages::{Counts, CountsChanged, GetHealth, GetStats, PipelineHealth, StatsSnapshot};
+use super::messages::{
+    Counts, CountsChanged, GetHealth, GetStats, LedgerCheck, LedgerChecked, PipelineHealth, StatsSnapshot,
+};
 use crate::domain::Timestamp;
 use crate::store::{Store, StoreError};
 
@@ -16,6 +18,7 @@ pub(super) struct StatsActor {
     started_at: Timestamp,
     counts: Counts,
     counted_at: Instant,
+    ledger: LedgerCheck,
     _watch: DeathWatch,
 }
 
@@ -27,6 +30,7 @@ impl StatsActor {
             started_at,
             counts: Counts::default(),
             counted_at: Instant::now(),
+            ledger: LedgerCheck::default(),
             _watch: watch,
         }
     }
@@ -42,6 +46,14 @@ impl Handler<CountsChanged> for StatsActor {
     fn handle(&mut self, CountsChanged { counts }: CountsChanged, _: &mut Context<Self>) {
         self.counts = counts;
         self.counted_at = Instant::now();
+    }
+}
+
+impl Handler<LedgerChecked> for StatsActor {
+    type Result = ();
+
+    fn handle(&mut self, LedgerChecked { check }: LedgerChecked, _: &mut Context<Self>) {
+        self.ledger = check;
     }
 }
 
@@ -67,6 +79,7 @@ impl Handler<GetHealth> for StatsActor {
         MessageResult(PipelineHealth {
             counts: self.counts.clone(),
             age: self.counted_at.elapsed(),
+            ledger: self.ledger.clone(),
         })
     }
 }

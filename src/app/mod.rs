@@ -75,7 +75,7 @@ impl App {
             lease: Duration::from_millis(config.store.lease_ms),
             max_batch: config.store.max_batch,
             max_waiting: config.store.max_waiting,
-            retention: Duration::from_secs(u64::from(config.store.retention_days) * 86_400),
+            retention: settings::retention(&config.store),
         })
         .await
         .with_context(|| format!("cannot open the store {}", config.store.url))?;
@@ -178,6 +178,7 @@ fn gateway(
     Gateway {
         store: store.clone(),
         notify: pipeline.notify(),
+        redeliver: pipeline.redeliver(),
         stats: pipeline.stats(),
         health: pipeline.health(),
         room: pipeline.room(),

@@ -10,6 +10,7 @@ use crate::config::{self, Config, UnknownCustomer};
 use crate::domain::{AccountName, Customer};
 use crate::http::{ApiKey, Intake, PayloadForm};
 use crate::policy::{Backoff, GateRules, Pace, Routing, Rules, Share, UnknownCustomers};
+use crate::store::Retention;
 use crate::svix::{Account, Timeouts};
 
 /// The operator's own account.
@@ -20,6 +21,7 @@ pub(super) fn pipeline(config: &Config) -> anyhow::Result<Settings> {
     Ok(Settings {
         accounts: vec![account(&config.svix)?],
         rules: rules(config),
+        replica: replica(config).into(),
         actors: config.delivery.actors,
         batch: config.delivery.batch,
         max_in_flight: config.delivery.max_in_flight,
@@ -27,6 +29,17 @@ pub(super) fn pipeline(config: &Config) -> anyhow::Result<Settings> {
             connect: Duration::from_millis(config.svix.connect_timeout_ms),
         },
     })
+}
+
+/// Works out how long what has come to an end is kept.
+pub(super) fn retention(store: &config::Store) -> Retention {
+    let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+    Retention {
+        settled: days(store.retention_days),
+        dead: days(store.dead_retention_days),
+        attempts: days(store.attempts_retention_days),
+        minutes: days(store.ledger_retention_days),
+    }
 }
 
 /// Works out what requests are read by.
@@ -45,6 +58,7 @@ pub(super) fn intake(config: &Config) -> anyhow::Result<Intake> {
             },
         },
         account: AccountName::new(ACCOUNT),
+        redrive_rate: config.svix.requests_per_second,
         key: config.idempotency.key.clone(),
         payload: match config.svix.payload {
             config::PayloadForm::Event => PayloadForm::Event,
@@ -105,7 +119,20 @@ fn api_key(key: &config::Key) -> anyhow::Result<ApiKey> {
         .digest()
         .ok_or_else(|| anyhow!("the hash of key {} is not well formed", key.name))?;
     Ok(ApiKey {
+        name: key.name.clone(),
         digest,
         scopes: key.scopes.clone(),
     })
+}
+
+/// Returns what this process is called: as configured, or as the machine is.
+fn replica(config: &Config) -> String {
+    if !config.server.name.is_empty() {
+        return config.server.name.clone();
+    }
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "unnamed".to_owned(),
+        name => name.to_owned(),
+    }
 }

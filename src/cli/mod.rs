@@ -1,12 +1,26 @@
 //! The command line: what the binary can be told to do.
 
+mod audit;
 mod check_config;
+mod client;
+mod dead_letters;
+mod filter;
+mod follow;
 mod healthcheck;
 mod keys;
+mod notifications;
+mod operator;
+mod pages;
+mod purge;
+mod redrive;
+mod redrives;
 mod serve;
 mod sources;
 mod store;
+mod story;
+mod table;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -50,6 +64,13 @@ enum Command {
         #[command(subcommand)]
         command: store::StoreCommand,
     },
+    /// Find notifications, see what happened to one, and send one again.
+    Notifications(notifications::NotificationsArgs),
+    /// See what was not delivered, send it again or delete it.
+    DeadLetters(dead_letters::DeadLettersArgs),
+    /// Follow and steer what sends dead letters again.
+    Redrives(redrives::RedrivesArgs),
+    Audit(audit::AuditArgs),
 }
 
 #[derive(Args)]
@@ -67,6 +88,10 @@ pub fn main() -> ExitCode {
         Command::Healthcheck { config } => healthcheck::run(&config.files),
         Command::Keys { command } => keys::run(command),
         Command::Store { command } => return store::run(command),
+        Command::Notifications(args) => return notifications::run(args),
+        Command::DeadLetters(args) => return dead_letters::run(args),
+        Command::Redrives(args) => return redrives::run(args),
+        Command::Audit(args) => return audit::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -90,4 +115,15 @@ fn say(words: &str) {
 #[expect(clippy::print_stdout, reason = "this is what the command is for")]
 fn print(text: &str) {
     println!("{text}");
+}
+
+/// Returns where a listener is reached from the same machine: an address that stands for all of them is reached by
+/// the loopback one.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }

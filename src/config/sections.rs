@@ -11,6 +11,8 @@ use crate::envelope::KeyPart;
 pub struct Server {
     /// The address and port to listen on. Default `127.0.0.1:8080`.
     pub listen: String,
+    /// What this process is called; empty takes the name of the machine. Default empty.
+    pub name: String,
     /// Threads that answer HTTP; 0 takes one per core. Default 0.
     pub workers: usize,
     /// The largest body of a request, in bytes. Default 1 MiB.
@@ -36,8 +38,14 @@ pub struct Store {
     pub url: StoreUrl,
     /// How long another replica leaves alone what this one holds, in milliseconds. Default 15000.
     pub lease_ms: u64,
-    /// How long settled notifications are kept, in days. Default 30.
+    /// How long notifications that were delivered, filtered or expired are kept, in days. Default 30.
     pub retention_days: u32,
+    /// How long dead letters are kept, in days; 0 is for ever. Default 365.
+    pub dead_retention_days: u32,
+    /// How long requests to Svix are kept, in days. Default 30.
+    pub attempts_retention_days: u32,
+    /// How long the counts by minute are kept, in days. Default 90.
+    pub ledger_retention_days: u32,
     /// Rows that one commit takes. Default 512.
     pub max_batch: usize,
     /// Writes that may wait for a commit. Default 8192.

@@ -157,6 +157,12 @@ impl Findings {
             "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080",
         );
         self.check(
+            server.name.len() <= 128 && !server.name.chars().any(char::is_control),
+            "server.name",
+            &server.name,
+            "at most 128 bytes without control characters",
+        );
+        self.check(
             store.url.file().is_some() || store.url.is_postgres(),
             "store.url",
             &store.url,
@@ -317,6 +323,9 @@ mod tests {
             ("STORE__URL", "postgres://", "postgres:// and the place of a database", "no host"),
             ("STORE__LEASE_MS", "999", "from 1000 to 600000", "a pause would end all leases"),
             ("STORE__RETENTION_DAYS", "0", "from 1 to 36500", "it would forget at once"),
+            ("STORE__DEAD_RETENTION_DAYS", "36501", "from 0 to 36500", "0 is for ever"),
+            ("STORE__ATTEMPTS_RETENTION_DAYS", "0", "from 1 to 36500", "nobody could look them up"),
+            ("STORE__LEDGER_RETENTION_DAYS", "0", "from 1 to 36500", "nobody could look them up"),
             ("STORE__MAX_BATCH", "0", "from 1 to 4096", "nothing would be stored"),
             ("STORE__MAX_WAITING", "0", "from 1 to 1000000", "nothing would be stored"),
             ("ROUTING__CUSTOMER_POINTERS", "/a,b", "routing.customer_pointers[1] is \"b\"", "no slash"),

@@ -167,6 +167,8 @@ pub struct Attempt {
     pub number: u32,
     /// What it was for: the name of a [`Step`].
     pub step: String,
+    /// When it was due; what lies between that and its start is the wait for a place, the pace and a thread.
+    pub due_at: Option<Timestamp>,
     /// When it started.
     pub started_at: Timestamp,
     /// How long it took.
@@ -177,4 +179,6 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// What Svix or the network said, at most 1 KiB.
     pub detail: String,
+    /// The process that made it.
+    pub replica: Option<String>,
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{AccountName, Customer, EventId, Progress, Timestamp};
+use super::{AccountName, Customer, EventId, Progress, RedriveId, Timestamp};
 
 /// The service's own id of a notification; sorts by the time of acceptance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,9 +21,17 @@ pub struct NotificationId(Uuid);
 pub struct NotificationIdError;
 
 impl NotificationId {
-    /// Makes the id of a notification that is being accepted now.
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+    /// Makes the id of a notification that is accepted at that moment.
+    pub fn generate(accepted_at: Timestamp) -> Self {
+        let (seconds, nanos) = accepted_at.as_unix();
+        Self(Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)))
+    }
+
+    /// Returns what the ids of all notifications accepted at that moment or later are not less than.
+    pub fn least_at(moment: Timestamp) -> Self {
+        // The times that an id can tell end in the year 10889.
+        let millis = u64::try_from(moment.as_millis()).unwrap_or(0).min((1 << 48) - 1);
+        Self(Uuid::from_u128(u128::from(millis) << 80))
     }
 
     /// Returns the sixteen bytes under which it is stored.
@@ -83,6 +91,14 @@ pub struct Notification {
     pub payload: Range<usize>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// When it is due: at once, or after a wait.
+    pub due_at: Timestamp,
+    /// When it must not be sent any more, as the event says.
+    pub expires_at: Option<Timestamp>,
+    /// The job that put it back to be sent again, where one did.
+    pub redrive: Option<RedriveId>,
+    /// How often it was put back to be sent again.
+    pub redrives: u32,
     /// Until when a holder before this one may have sent it without recording that.
     pub suspect_until: Option<Timestamp>,
     /// How far it has come.

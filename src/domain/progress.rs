@@ -8,7 +8,8 @@ pub enum Stage {
     /// Svix has not said that it has it.
     #[default]
     Send,
-    /// Svix answered 409: it must be seen whether what it holds is ours.
+    /// Svix answered 409, or may hold what must not be sent any more: it must be seen whether it holds
+    /// something, and whether that is ours.
     Confirm,
     /// Svix has it, but an earlier attempt was ambiguous: a dispatch must be seen.
     Prove {

@@ -106,6 +106,8 @@ named! {
         Panicked = "panicked",
         /// It became older than it may be.
         TooOld = "too_old",
+        /// The time that the event itself set came before it could be sent.
+        PastExpiry = "past_expiry",
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Envelope<'a> {
     pub source: Option<Cow<'a, str>>,
     /// When it happened, as posted; an RFC 3339 time.
     pub time: Option<Cow<'a, str>>,
+    /// When it must not be sent any more.
+    pub expires_at: Option<Timestamp>,
     /// Which bytes of the body are the payload, an object.
     pub payload: Range<usize>,
     /// The posted bytes.
@@ -78,6 +80,7 @@ impl<'a> Envelope<'a> {
         let payload = reader.payload();
         let source = reader.source();
         let time = reader.time();
+        let expires_at = reader.expires_at();
         reader.check_duplicates();
         match (event_type, payload) {
             (Some(event_type), Some(payload)) if reader.errors.is_empty() => Ok(Self {
@@ -85,6 +88,7 @@ impl<'a> Envelope<'a> {
                 event_type,
                 source,
                 time,
+                expires_at,
                 payload: range_in(body, payload.get()),
                 body,
                 members: reader.members,
@@ -182,10 +186,20 @@ impl<'a> Reader<'a> {
     }
 
     fn time(&mut self) -> Option<Cow<'a, str>> {
-        let key = self.one_of("time", "createdAt")?;
+        self.moment("time", "createdAt").map(|(text, _)| text)
+    }
+
+    /// The other name is that of an extension of CloudEvents.
+    fn expires_at(&mut self) -> Option<Timestamp> {
+        self.moment("expiresAt", "expirytime").map(|(_, moment)| moment)
+    }
+
+    /// Returns a time, as posted and as read.
+    fn moment(&mut self, key: &'static str, alias: &'static str) -> Option<(Cow<'a, str>, Timestamp)> {
+        let key = self.one_of(key, alias)?;
         let text = self.text(key)?;
         match Timestamp::parse(&text) {
-            Ok(_) => Some(text),
+            Ok(moment) => Some((text, moment)),
             Err(error) => {
                 self.refuse(EnvelopeCode::InvalidMember, key, format!("is {}, {error}", shown(&text)))
             }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Envelope, EnvelopeCode, EnvelopeErrors, Limits};
+use crate::domain::Timestamp;
 
 fn read(body: &[u8]) -> Result<Envelope<'_>, EnvelopeErrors> {
     Envelope::read(body, Limits::default())
@@ -21,12 +22,13 @@ fn refused(body: &[u8]) -> Vec<(EnvelopeCode, String)> {
 #[test]
 fn an_event_is_borrowed_and_its_payload_found() {
     let body = br#" {"id" : "evt_1", "type":"invoice.paid","data" : {"n":9007199254740993} ,"source":"s",
-        "time":"2026-01-31T12:00:00Z","specversion":"1.0","anything":[1,{"x":"\ud800"}]} "#;
+        "time":"2026-01-31T12:00:00Z","expiresAt":"2026-01-31T13:00:00.5+01:00","specversion":"1.0","anything":[1,{"x":"\ud800"}]} "#;
     let envelope = read(body).expect("the event is right");
     assert_eq!(envelope.id.as_deref(), Some("evt_1"));
     assert_eq!(envelope.event_type, "invoice.paid");
     assert_eq!(envelope.source.as_deref(), Some("s"));
     assert_eq!(envelope.time.as_deref(), Some("2026-01-31T12:00:00Z"));
+    assert_eq!(envelope.expires_at, Timestamp::parse("2026-01-31T12:00:00.5Z").ok());
     assert_eq!(&envelope.body[envelope.payload.clone()], br#"{"n":9007199254740993}"#);
     assert_eq!(envelope.body, body);
     assert!(matches!(envelope.event_type, std::borrow::Cow::Borrowed(_)));
@@ -46,6 +48,11 @@ fn what_callers_may_write() {
             r#"{"type":"t","data":{},"time":null,"createdAt":"2026-01-31T12:00:00+02:00"}"#,
             "for times as well",
         ),
+        (
+            r#"{"type":"t","data":{},"expiresAt":null,"expirytime":"2001-01-01T00:00:00Z"}"#,
+            "an expiry by the name that CloudEvents has for it, long past",
+        ),
+        (r#"{"type":"t","data":{},"expiresat":1,"expiryTime":true}"#, "names are told apart by case"),
         (r#"{"type":"t","data":{"a":1,"a":2}}"#, "the payload is not looked into"),
         (r#"{"type":"t","data":{},"other":1e999}"#, "nor is any other member"),
         (r#"{"type":"t","data":{},"":"","$serde_json::private::RawValue":"x"}"#, "names are only names"),
@@ -122,6 +129,22 @@ fn a_member_that_is_wrong_is_named() {
             "/createdAt",
             "both names",
         ),
+        (r#""type":"t","data":{},"expiresAt":"tomorrow""#, InvalidMember, "/expiresAt", "no RFC 3339 time"),
+        (
+            r#""type":"t","data":{},"expiresAt":"2026-01-31T12:00:00""#,
+            InvalidMember,
+            "/expiresAt",
+            "of no zone",
+        ),
+        (r#""type":"t","data":{},"expiresAt":"""#, InvalidMember, "/expiresAt", "a text that says nothing"),
+        (r#""type":"t","data":{},"expiresAt":1767225600"#, InvalidMember, "/expiresAt", "seconds since 1970"),
+        (r#""type":"t","data":{},"expirytime":{}"#, InvalidMember, "/expirytime", "an object"),
+        (
+            r#""type":"t","data":{},"expiresAt":"2026-01-31T12:00:00Z","expirytime":"2026-01-31T12:00:00Z""#,
+            ConflictingMembers,
+            "/expirytime",
+            "both names",
+        ),
         (r#""type":"t","data":{},"data":{}"#, DuplicateMember, "/data", "the payload twice"),
         (r#""type":"t","data":{},"x":1,"\u0078":1"#, DuplicateMember, "/x", "any member twice, in disguise"),
         (r#""type":"t","data":{},"a/b":1,"a/b":1,"a/b":1"#, DuplicateMember, "/a~1b", "said once for three"),
@@ -134,9 +157,9 @@ fn a_member_that_is_wrong_is_named() {
 
 #[test]
 fn everything_that_is_wrong_is_said_at_once() {
-    let body = br#"{"id":7,"type":"a b","data":[],"source":[],"time":"","x":1,"x":2}"#;
+    let body = br#"{"id":7,"type":"a b","data":[],"source":[],"time":"","expiresAt":0,"x":1,"x":2}"#;
     let pointers: Vec<_> = refused(body).into_iter().map(|(_, pointer)| pointer).collect();
-    assert_eq!(pointers, ["/id", "/type", "/data", "/source", "/time", "/x"]);
+    assert_eq!(pointers, ["/id", "/type", "/data", "/source", "/time", "/expiresAt", "/x"]);
 }
 
 #[test]

@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::auth::{self, Scope};
+use super::auth::{self, Caller, Scope};
 use super::body;
 use super::gateway::{Gateway, Intake, PayloadForm};
 use super::problem::{Code, Problem, shown};
 use crate::actors::messages::{Notify, Reservation};
-use crate::domain::{Customer, EventId, NotificationId, State, Timestamp};
+use crate::domain::{Customer, EventId, NotificationId, Origin, State, Timestamp};
 use crate::envelope::{
     Envelope, EnvelopeCode, EnvelopeError, EnvelopeErrors, Limits, content_digest, same_content,
 };
@@ -35,7 +35,7 @@ pub(super) async fn accept(
     payload: Payload,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&request, &gateway, Scope::Ingest)?;
+    let caller = auth::require(&request, &gateway, Scope::Ingest)?;
     if gateway.is_stopping() {
         return Err(Problem::new(Code::Stopping, "the service is stopping").retry_after(1));
     }
@@ -44,7 +44,7 @@ pub(super) async fn accept(
         .headers()
         .get("idempotency-key")
         .and_then(|value| value.to_str().ok());
-    let new = read(&body.bytes, header_key, &gateway.intake(), gateway.store.now())?;
+    let new = read(&body.bytes, header_key, &gateway.intake(), caller, gateway.store.now())?;
     let customer = new.customer.clone();
     let reservation = gateway.room.admit(&customer, new.event.len());
     match gateway.store.accept(new, reservation.is_some()).await? {
@@ -74,13 +74,14 @@ fn read(
     body: &Bytes,
     header_key: Option<&str>,
     intake: &Intake,
+    caller: Caller,
     now: Timestamp,
 ) -> Result<NewNotification, Problem> {
     let envelope = Envelope::read(body, Limits::default())?;
     let event_key = envelope
         .event_id(&intake.key, header_key)
         .map_err(EnvelopeErrors::from)?;
-    let customer = find_customer(&envelope, intake)?;
+    let (customer, customer_rule) = find_customer(&envelope, intake)?;
     let route = intake.routing.resolve(&customer).ok_or_else(|| {
         let detail = format!(
             "customer {} is not known here, and unknown customers are refused",
@@ -89,7 +90,7 @@ fn read(
         Problem::new(Code::UnknownCustomer, detail)
     })?;
     Ok(NewNotification {
-        id: NotificationId::generate(),
+        id: NotificationId::generate(now),
         customer,
         account: intake.account.clone(),
         application: route.application,
@@ -107,14 +108,20 @@ fn read(
         event: body.clone(),
         digest: Sha256::digest(body).into(),
         accepted_at: now,
+        expires_at: envelope.expires_at,
+        origin: Origin {
+            key: caller.key,
+            customer_rule,
+            application_rule: Some(route.rule),
+        },
     })
 }
 
-/// Finds the customer at the first pointer that leads to one.
-fn find_customer(envelope: &Envelope<'_>, intake: &Intake) -> Result<Customer, Problem> {
+/// Finds the customer at the first pointer that leads to one, with that pointer.
+fn find_customer(envelope: &Envelope<'_>, intake: &Intake) -> Result<(Customer, Option<String>), Problem> {
     for pointer in &intake.customer_pointers {
         if let Some(name) = envelope.find(pointer).map_err(EnvelopeErrors::from)? {
-            return Customer::parse(&name).map_err(|error| {
+            let customer = Customer::parse(&name).map_err(|error| {
                 let detail = format!("names a customer, but {error}");
                 let code = EnvelopeCode::InvalidMember;
                 EnvelopeErrors::from(EnvelopeError {
@@ -122,11 +129,11 @@ fn find_customer(envelope: &Envelope<'_>, intake: &Intake) -> Result<Customer, P
                     pointer: pointer.clone(),
                     detail,
                 })
-                .into()
-            });
+            })?;
+            return Ok((customer, Some(pointer.clone())));
         }
     }
-    Ok(intake.routing.default_customer.clone())
+    Ok((intake.routing.default_customer.clone(), None))
 }
 
 /// Tells the supervisor. Where that fails, the lease goes back and the notification is found in the store.

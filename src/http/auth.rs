@@ -12,6 +12,8 @@ pub use crate::config::Scope;
 /// A key that callers may show.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
+    /// What it is called.
+    pub name: String,
     /// SHA-256 of the key.
     pub digest: [u8; 32],
     /// What it may do.
@@ -27,12 +29,19 @@ impl ApiKey {
     }
 }
 
+/// Who makes a request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Caller {
+    /// The name of the key that was shown, where keys are in use.
+    pub(super) key: Option<String>,
+}
+
 /// Lets a request pass that shows a key with this scope. Without any keys, only this machine can
 /// reach the service, and every request passes.
-pub(super) fn require(request: &HttpRequest, gateway: &Gateway, scope: Scope) -> Result<(), Problem> {
+pub(super) fn require(request: &HttpRequest, gateway: &Gateway, scope: Scope) -> Result<Caller, Problem> {
     let intake = gateway.intake();
     if intake.keys.is_empty() {
-        return Ok(());
+        return Ok(Caller::default());
     }
     let shown = request
         .headers()
@@ -51,7 +60,9 @@ pub(super) fn require(request: &HttpRequest, gateway: &Gateway, scope: Scope) ->
         }
     });
     match found {
-        Some(key) if key.allows(scope) => Ok(()),
+        Some(key) if key.allows(scope) => Ok(Caller {
+            key: Some(key.name.clone()),
+        }),
         Some(_) => Err(Problem::new(Code::Forbidden, format!("this key lacks the scope {}", name(scope)))),
         None => Err(Problem::new(Code::Unauthorized, "show a key as `Authorization: Bearer <key>`")
             .header(WWW_AUTHENTICATE, "Bearer")),

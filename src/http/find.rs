@@ -1,12 +1,16 @@
 //! `GET /notifications/{id}`: one notification with its requests.
 
-use actix_web::web::{Data, Path};
+use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use log::error;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::auth::{self, Scope};
 use super::gateway::Gateway;
-use super::problem::{Code, Problem, shown};
+use super::health;
+use super::history::{self, Happened, Next};
+use super::problem::{Code, Detail, Problem, shown};
 use super::shapes::{AttemptOut, NotificationOut};
 use crate::domain::{AnswerKind, Attempt, NotificationId, State, Step};
 use crate::store::Record;
@@ -16,14 +20,28 @@ struct Found {
     #[serde(flatten)]
     notification: NotificationOut,
     attempts: Vec<AttemptOut>,
+    history: Vec<Happened>,
+    next: Next,
+    /// What Svix is sent, byte for byte.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<Box<RawValue>>,
 }
 
 pub(super) async fn find(
     request: HttpRequest,
     path: Path<String>,
+    query: Query<Vec<(String, String)>>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&request, &gateway, Scope::Read)?;
+    let with_payload = includes_payload(&query);
+    // Who may look at numbers need not see what customers were told.
+    let scope = if with_payload == Ok(true) {
+        Scope::Operate
+    } else {
+        Scope::Read
+    };
+    auth::require(&request, &gateway, scope)?;
+    let with_payload = with_payload.map_err(|error| Problem::parameters(vec![error]))?;
     let not_found = || Problem::new(Code::NotFound, format!("there is no notification {}", shown(&path)));
     let id: NotificationId = path
         .parse()
@@ -31,11 +49,53 @@ pub(super) async fn find(
     let record = gateway.store.find(id).await?.ok_or_else(not_found)?;
     let mut attempts = gateway.store.attempts(&record).await?;
     attempts.extend(first_try_success(&record).filter(|_| attempts.is_empty()));
-    let attempts = attempts.into_iter().map(AttemptOut::from).collect();
+    let sent_again = gateway.store.sent_again(&record).await?;
+    let payload = match with_payload {
+        true => payload(&gateway, &record).await?,
+        false => None,
+    };
+    let pipeline = health::pipeline(&gateway).await;
+    let account = pipeline.as_ref().and_then(|pipeline| {
+        let mut accounts = pipeline.counts.accounts.iter();
+        accounts.find(|account| account.name == record.account)
+    });
     Ok(HttpResponse::Ok().json(Found {
+        history: history::tell(&record, &attempts, &sent_again),
+        next: history::next(&record, account),
         notification: record.into(),
-        attempts,
+        attempts: attempts.into_iter().map(AttemptOut::from).collect(),
+        payload,
     }))
+}
+
+/// Tells whether the payload is asked for.
+fn includes_payload(query: &[(String, String)]) -> Result<bool, Detail> {
+    let mut included = false;
+    for (name, value) in query {
+        match (name.as_str(), value.as_str()) {
+            ("include", "payload") => included = true,
+            ("include", value) => {
+                let detail = format!("{} is nothing to include; payload is", shown(value));
+                return Err(Detail::of_parameter(name, detail));
+            }
+            _ => {
+                let detail = "is not known here; known is include".to_owned();
+                return Err(Detail::of_parameter(name, detail));
+            }
+        }
+    }
+    Ok(included)
+}
+
+async fn payload(gateway: &Gateway, record: &Record) -> Result<Option<Box<RawValue>>, Problem> {
+    let event = gateway.store.event(record).await?;
+    let payload = event.as_ref().and_then(|event| event.get(record.payload.clone()));
+    let text = payload.and_then(|payload| String::from_utf8(payload.to_vec()).ok());
+    let raw = text.and_then(|text| RawValue::from_string(text).ok());
+    if raw.is_none() {
+        error!(notification:% = record.id; "the payload of a notification cannot be read");
+    }
+    Ok(raw)
 }
 
 /// A delivery by the first request is not recorded apart; the notification itself tells of it.
@@ -45,10 +105,12 @@ fn first_try_success(record: &Record) -> Option<Attempt> {
     once.then(|| Attempt {
         number: 1,
         step: Step::Send.as_str().to_owned(),
+        due_at: Some(record.accepted_at),
         started_at,
         duration,
         answer: AnswerKind::Accepted,
         status: record.status,
         detail: String::new(),
+        replica: record.replica.clone(),
     })
 }

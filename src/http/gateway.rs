@@ -8,7 +8,7 @@ use actix::Recipient;
 use tokio::sync::watch;
 
 use super::auth::ApiKey;
-use crate::actors::messages::{GetHealth, GetStats, Notify, Room};
+use crate::actors::messages::{GetHealth, GetStats, Notify, Redeliver, Room};
 use crate::domain::AccountName;
 use crate::envelope::KeyPart;
 use crate::policy::Routing;
@@ -38,6 +38,8 @@ pub struct Intake {
     pub payload: PayloadForm,
     /// The keys that callers may show.
     pub keys: Vec<ApiKey>,
+    /// How many dead letters a redrive sends again a second where it does not say.
+    pub redrive_rate: f64,
 }
 
 /// What the routes share; one for all of the server's threads.
@@ -46,6 +48,8 @@ pub struct Gateway {
     pub store: Store,
     /// Where they are announced.
     pub notify: Recipient<Notify>,
+    /// Where it is said that something of a customer is due.
+    pub redeliver: Recipient<Redeliver>,
     /// Who answers for the numbers.
     pub stats: Recipient<GetStats>,
     /// Who answers for the pipeline's health.

@@ -13,13 +13,16 @@ use serde::Serialize;
 use super::auth::{self, Scope};
 use super::gateway::Gateway;
 use super::problem::Problem;
-use crate::actors::messages::{AccountStatus, GetHealth, PipelineHealth};
+use crate::actors::messages::{AccountStatus, GetHealth, LedgerCheck, PipelineHealth};
 use crate::domain::Timestamp;
 use crate::policy::GateState;
 use crate::store::Condition;
 
 /// How old the supervisor's last word may be.
 const SILENCE: Duration = Duration::from_secs(5);
+
+/// Differences of the ledger that a check names.
+const NAMED: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,11 +94,13 @@ pub(super) async fn health(request: HttpRequest, gateway: Data<Gateway>) -> Resu
         };
         checks.push(check("actors", status, format!("{alive} of {configured} delivery actors are alive")));
         checks.extend(pipeline.counts.accounts.iter().map(account));
+        checks.push(ledger(&pipeline.ledger));
     }
     Ok(Report::new(checks).respond())
 }
 
-async fn pipeline(gateway: &Gateway) -> Option<PipelineHealth> {
+/// Asks how the pipeline stands; nothing where it does not answer.
+pub(super) async fn pipeline(gateway: &Gateway) -> Option<PipelineHealth> {
     gateway
         .health
         .send(GetHealth)
@@ -114,12 +119,12 @@ fn essentials(gateway: &Gateway, pipeline: Option<&PipelineHealth>) -> Vec<Check
         },
     };
     let progress = match pipeline {
-        Some(PipelineHealth { counts, age })
+        Some(PipelineHealth { counts, age, .. })
             if *age <= SILENCE && counts.stalled_for < gateway.stall_limit =>
         {
             check("progress", Status::Ok, "what is due and allowed moves")
         }
-        Some(PipelineHealth { counts, age }) => {
+        Some(PipelineHealth { counts, age, .. }) => {
             let still = counts.stalled_for.max(*age).as_secs();
             check("progress", Status::Failing, format!("what is due and allowed has not moved for {still} s"))
         }
@@ -146,6 +151,30 @@ fn account(account: &AccountStatus) -> Check {
             format!("svix refuses its token ({last}); the next probe goes out at {next_probe}"),
             Some(since),
         ),
+    }
+}
+
+/// What comparing the ledger with the rows has found.
+fn ledger(found: &LedgerCheck) -> Check {
+    let name = "ledger";
+    let named: Vec<String> = found
+        .differences
+        .iter()
+        .take(NAMED)
+        .map(ToString::to_string)
+        .collect();
+    match (found.differences.len(), found.last_at) {
+        (0, None) => check(name, Status::Ok, "the ledger has not been compared with the rows yet"),
+        (0, Some(at)) => {
+            let minutes = found.minutes;
+            let detail = format!("the ledger agrees with the rows; {minutes} minutes checked, last at {at}");
+            check(name, Status::Ok, detail)
+        }
+        (count, _) if count > NAMED => {
+            let detail = format!("{}; and {} more differences", named.join("; "), count - NAMED);
+            check(name, Status::Degraded, detail)
+        }
+        _ => check(name, Status::Degraded, named.join("; ")),
     }
 }
 

@@ -1,6 +1,4 @@
-//! `GET /notifications`: a page of notifications, newest first.
-
-use std::str::FromStr;
+//! `GET /notifications` and `GET /dead-letters`: pages of notifications, newest first.
 
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
@@ -8,9 +6,10 @@ use serde::Serialize;
 
 use super::auth::{self, Scope};
 use super::gateway::Gateway;
-use super::problem::{Detail, Problem, shown};
+use super::parameters;
+use super::problem::Problem;
 use super::shapes::NotificationOut;
-use crate::domain::{Customer, EventId, Timestamp};
+use crate::domain::{EventId, State};
 use crate::store::{Filter, Page};
 
 /// How many a page has where the query does not say.
@@ -33,77 +32,49 @@ pub(super) async fn list(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&request, &gateway, Scope::Read)?;
-    let Page { records, next } = gateway.store.list(read(&query)?).await?;
-    let data = records.into_iter().map(NotificationOut::from).collect();
+    respond(&gateway, read(&query, None)?).await
+}
+
+/// The same of those that are dead.
+pub(super) async fn dead_letters(
+    request: HttpRequest,
+    query: Query<Vec<(String, String)>>,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    auth::require(&request, &gateway, Scope::Read)?;
+    respond(&gateway, read(&query, Some(State::Dead))?).await
+}
+
+async fn respond(gateway: &Gateway, filter: Filter) -> Result<HttpResponse, Problem> {
+    let Page { records, next } = gateway.store.list(filter).await?;
     Ok(HttpResponse::Ok().json(PageOut {
-        data,
+        data: records.into_iter().map(NotificationOut::from).collect(),
         next_cursor: next.map(|cursor| cursor.to_string()),
     }))
 }
 
-fn read(query: &[(String, String)]) -> Result<Filter, Problem> {
+/// Reads which page is asked for; with `state`, of that state alone.
+fn read(query: &[(String, String)], state: Option<State>) -> Result<Filter, Problem> {
     let mut filter = Filter {
         limit: DEFAULT_LIMIT,
+        state,
         ..Filter::default()
     };
-    let mut errors = Vec::new();
-    for (name, value) in query {
-        let outcome = match name.as_str() {
+    let names = match state {
+        Some(_) => "eventId, limit and cursor",
+        None => "eventId, state, limit and cursor",
+    };
+    let narrowing = parameters::read(query, names, |name, value| {
+        Some(match name {
             "eventId" => {
                 filter.event_id = Some(EventId::of_caller(value).as_str().to_owned());
                 Ok(())
             }
-            "customer" => Customer::parse(value)
-                .map(|customer| filter.customer = Some(customer))
-                .map_err(says),
-            "state" => parse(value, &mut filter.state),
-            "type" => {
-                filter.event_type = Some(value.clone());
-                Ok(())
-            }
-            "from" => Timestamp::parse(value)
-                .map(|from| filter.from = Some(from))
-                .map_err(says),
-            "to" => Timestamp::parse(value)
-                .map(|to| filter.to = Some(to))
-                .map_err(says),
-            "cursor" => parse(value, &mut filter.cursor),
-            "limit" => match value.parse() {
-                Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => {
-                    filter.limit = limit;
-                    Ok(())
-                }
-                _ => Err(format!("is no number from 1 to {MAX_LIMIT}")),
-            },
-            _ => {
-                Err("is not known here; known are eventId, customer, state, type, from, to, limit and cursor"
-                    .to_owned())
-            }
-        };
-        if let Err(detail) = outcome {
-            let detail = format!("{} {detail}", shown(value));
-            errors.push(Detail {
-                code: "invalid_parameter",
-                pointer: shown(name),
-                detail,
-            });
-        }
-        if errors.len() == 8 {
-            break;
-        }
-    }
-    if errors.is_empty() {
-        Ok(filter)
-    } else {
-        Err(Problem::parameters(errors))
-    }
-}
-
-fn parse<T: FromStr<Err: std::error::Error>>(value: &str, to: &mut Option<T>) -> Result<(), String> {
-    *to = Some(value.parse().map_err(says)?);
-    Ok(())
-}
-
-fn says(error: impl std::error::Error) -> String {
-    error.to_string()
+            "state" if state.is_none() => parameters::parse(value, &mut filter.state),
+            "cursor" => parameters::parse(value, &mut filter.cursor),
+            "limit" => parameters::number(value, 1, MAX_LIMIT).map(|limit| filter.limit = limit),
+            _ => return None,
+        })
+    })?;
+    Ok(Filter { narrowing, ..filter })
 }

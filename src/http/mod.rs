@@ -3,15 +3,23 @@
 //! Only here are status codes known. Every error is a [`Problem`].
 
 mod accept;
+mod audit;
 mod auth;
 mod body;
+mod dead_letters;
 mod find;
 mod gateway;
 mod health;
+mod history;
 mod list;
+mod parameters;
 mod problem;
+mod redrive_request;
+mod redrives;
 mod shapes;
+mod span;
 mod stats;
+mod timeseries;
 mod unread;
 
 use actix_web::http::Method;
@@ -36,7 +44,27 @@ pub fn routes(config: &mut ServiceConfig) {
             ],
         ))
         .service(resource("/notifications/{id}", [(Method::GET, web::get().to(find::find))]))
+        .service(resource("/notifications/{id}/redrive", [(Method::POST, web::post().to(redrives::one))]))
+        .service(resource(
+            "/dead-letters",
+            [
+                (Method::GET, web::get().to(list::dead_letters)),
+                (Method::DELETE, web::delete().to(dead_letters::purge)),
+            ],
+        ))
+        .service(resource("/dead-letters/groups", [(Method::GET, web::get().to(dead_letters::groups))]))
+        .service(resource(
+            "/redrives",
+            [
+                (Method::POST, web::post().to(redrives::create)),
+                (Method::GET, web::get().to(redrives::list)),
+            ],
+        ))
+        .service(resource("/redrives/{id}", [(Method::GET, web::get().to(redrives::find))]))
+        .service(resource("/redrives/{id}/{what}", [(Method::POST, web::post().to(redrives::change))]))
         .service(resource("/stats", [(Method::GET, web::get().to(stats::stats))]))
+        .service(resource("/stats/timeseries", [(Method::GET, web::get().to(timeseries::timeseries))]))
+        .service(resource("/audit", [(Method::GET, web::get().to(audit::audit))]))
         .service(resource("/health", [(Method::GET, web::get().to(health::health))]))
         // Some load balancers ask with HEAD.
         .service(resource(

@@ -33,6 +33,18 @@ pub enum Code {
     ContentConflict,
     /// The customer is not known, and unknown ones are refused.
     UnknownCustomer,
+    /// A redrive cannot be made like that; `errors` says why.
+    InvalidRedrive,
+    /// The redrive is in another state than it must be.
+    RedriveConflict,
+    /// As many redrives as there may be have not come to their end.
+    TooManyRedrives,
+    /// The notification is no dead letter.
+    NotDead,
+    /// What is to be deleted must be narrowed.
+    FilterRequired,
+    /// What cannot be undone must be confirmed.
+    ConfirmationRequired,
     /// No key was shown, or one that is not known.
     Unauthorized,
     /// The key may not do this.
@@ -65,6 +77,12 @@ impl Code {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ContentConflict => "content_conflict",
             Self::UnknownCustomer => "unknown_customer",
+            Self::InvalidRedrive => "invalid_redrive",
+            Self::RedriveConflict => "redrive_conflict",
+            Self::TooManyRedrives => "too_many_redrives",
+            Self::NotDead => "not_dead",
+            Self::FilterRequired => "filter_required",
+            Self::ConfirmationRequired => "confirmation_required",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
@@ -81,12 +99,18 @@ impl Code {
         match self {
             Self::Event(EnvelopeCode::EmptyBody | EnvelopeCode::InvalidUtf8 | EnvelopeCode::InvalidJson)
             | Self::InvalidParameter
+            | Self::FilterRequired
+            | Self::ConfirmationRequired
             | Self::BodyBroken => StatusCode::BAD_REQUEST,
-            Self::Event(_) | Self::InvalidEvent | Self::UnknownCustomer => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Event(_) | Self::InvalidEvent | Self::UnknownCustomer | Self::InvalidRedrive => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::ContentConflict => StatusCode::CONFLICT,
+            Self::ContentConflict | Self::RedriveConflict | Self::TooManyRedrives | Self::NotDead => {
+                StatusCode::CONFLICT
+            }
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchPath => StatusCode::NOT_FOUND,
@@ -98,11 +122,21 @@ impl Code {
 }
 
 /// One of several things that are wrong.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Detail {
     pub(super) code: &'static str,
     pub(super) pointer: String,
     pub(super) detail: String,
+}
+
+impl Detail {
+    pub(super) fn of_parameter(name: &str, detail: String) -> Self {
+        Self {
+            code: "invalid_parameter",
+            pointer: shown(name),
+            detail,
+        }
+    }
 }
 
 /// An error as a caller sees it.
@@ -132,6 +166,12 @@ impl Problem {
             errors,
             ..Self::new(Code::InvalidParameter, "the query has parameters that cannot be used")
         }
+    }
+
+    /// Lists what is wrong.
+    pub(super) fn with_errors(mut self, errors: Vec<Detail>) -> Self {
+        self.errors = errors;
+        self
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {

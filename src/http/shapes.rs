@@ -1,5 +1,7 @@
 //! A notification and its requests as look-ups show them.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::domain::{Attempt, Customer, EventId, NotificationId, Reason, Stage, State, Timestamp};
@@ -27,6 +29,8 @@ pub(super) struct NotificationOut {
     occurred_at: Option<Timestamp>,
     accepted_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     due_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     settled_at: Option<Timestamp>,
@@ -36,6 +40,7 @@ pub(super) struct NotificationOut {
     ambiguous: bool,
     attempts_made: u32,
     attempts_spent: u32,
+    redrives: u32,
     digest: String,
 }
 
@@ -54,6 +59,7 @@ impl From<Record> for NotificationOut {
             status: record.status,
             occurred_at: record.occurred_at,
             accepted_at: record.accepted_at,
+            expires_at: record.expires_at,
             due_at: (record.state == State::Queued).then_some(record.due_at),
             settled_at: record.settled_at,
             svix_message_id: record.progress.message_id,
@@ -65,6 +71,7 @@ impl From<Record> for NotificationOut {
             ambiguous: record.progress.ambiguous,
             attempts_made: record.progress.attempts,
             attempts_spent: record.progress.spent,
+            redrives: record.redrives,
             digest: format!(
                 "sha256:{}",
                 record
@@ -83,6 +90,11 @@ impl From<Record> for NotificationOut {
 pub(super) struct AttemptOut {
     number: u32,
     step: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at: Option<Timestamp>,
+    /// How long it waited from then on: for a place, the pace and a thread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waited_ms: Option<u64>,
     started_at: Timestamp,
     duration_ms: u64,
     outcome: &'static str,
@@ -90,6 +102,9 @@ pub(super) struct AttemptOut {
     status: Option<u16>,
     #[serde(skip_serializing_if = "String::is_empty")]
     detail: String,
+    /// The process that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replica: Option<String>,
 }
 
 impl From<Attempt> for AttemptOut {
@@ -97,11 +112,20 @@ impl From<Attempt> for AttemptOut {
         Self {
             number: attempt.number,
             step: attempt.step,
+            due_at: attempt.due_at,
+            waited_ms: attempt
+                .due_at
+                .map(|due_at| millis(attempt.started_at.since(due_at))),
             started_at: attempt.started_at,
-            duration_ms: u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: millis(attempt.duration),
             outcome: attempt.answer.as_str(),
             status: attempt.status,
             detail: attempt.detail,
+            replica: attempt.replica,
         }
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,15 +2,19 @@
 //! Time and chance come in as arguments.
 
 mod backoff;
+mod deadline;
 mod decision;
 mod gate;
 mod pace;
+mod redrive;
 mod routing;
 mod share;
 
 pub use backoff::Backoff;
+pub use deadline::{Deadline, Overdue, ask_first};
 pub use decision::{Case, Decision, Rules, decide, first_step};
 pub use gate::{Admission, Gate, GateRules, GateState};
 pub use pace::Pace;
+pub use redrive::RedriveProgress;
 pub use routing::{Route, Routing, UnknownCustomers};
 pub use share::Share;

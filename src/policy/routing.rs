@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Customer, EventId, fits_svix_id};
+use crate::domain::{ApplicationRule, Customer, EventId, fits_svix_id};
 
 /// What happens to customers that have no settings of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Route {
     pub application: Arc<str>,
     /// Whether Svix may be told to create it.
     pub create: bool,
+    /// How it was found.
+    pub rule: ApplicationRule,
 }
 
 impl Routing {
@@ -42,6 +44,7 @@ impl Routing {
             self.default_application.clone().map(|application| Route {
                 application,
                 create: false,
+                rule: ApplicationRule::Default,
             })
         };
         match self.unknown_customers {
@@ -49,6 +52,7 @@ impl Routing {
             UnknownCustomers::EachItsOwn => Some(Route {
                 application: own(customer),
                 create: true,
+                rule: ApplicationRule::PerCustomer,
             }),
             UnknownCustomers::Refused if *customer == self.default_customer => to_default(),
             UnknownCustomers::Refused => None,

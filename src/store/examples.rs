@@ -1,14 +1,15 @@
 //! Notifications, outcomes and waiting, for the tests of the store and of those who use it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{Accepted, Existing, Lease, NewNotification, Record, Settlement, Store, StoreOptions};
+use super::{Accepted, Existing, Lease, NewNotification, Record, Retention, Settlement, Store, StoreOptions};
 use crate::domain::{
-    AccountName, AnswerKind, Attempt, Customer, EventId, Notification, NotificationId, Progress, State,
-    Timestamp,
+    AccountName, AnswerKind, Attempt, Customer, EventId, Notification, NotificationId, Origin, Progress,
+    State, Timestamp,
 };
 
 /// How often a condition is looked at.
@@ -23,7 +24,7 @@ pub(crate) fn options(url: String) -> StoreOptions {
         lease: Duration::from_secs(15),
         max_batch: 512,
         max_waiting: 10_000,
-        retention: Duration::ZERO,
+        retention: Retention::default(),
     }
 }
 
@@ -36,7 +37,7 @@ pub(crate) fn new(customer_name: &str, id: &str) -> NewNotification {
     let event = format!(r#"{{"id":"{id}","type":"invoice.paid","data":{{"n":1}}}}"#);
     let payload = event.find(r#"{"n""#).unwrap()..event.len() - 1;
     let new = NewNotification {
-        id: NotificationId::generate(),
+        id: NotificationId::generate(super::clock::machine_now()),
         customer: customer(customer_name),
         account: AccountName::new("default"),
         application: "app".into(),
@@ -48,6 +49,8 @@ pub(crate) fn new(customer_name: &str, id: &str) -> NewNotification {
         payload,
         digest: [0; 32],
         accepted_at: super::clock::machine_now(),
+        expires_at: None,
+        origin: Origin::default(),
     };
     with_event(new, event)
 }
@@ -72,7 +75,7 @@ pub(crate) fn settlement(notification: &Notification, state: State, answer: Answ
     let now = super::clock::machine_now();
     let number = notification.progress.attempts + 1;
     Settlement {
-        customer: notification.customer.clone(),
+        notification: Arc::new(notification.clone()),
         state,
         due_at: now,
         reason: None,
@@ -89,11 +92,13 @@ pub(crate) fn attempt(number: u32, started_at: Timestamp, answer: AnswerKind) ->
     Attempt {
         number,
         step: "send".to_owned(),
+        due_at: Some(started_at),
         started_at,
         duration: Duration::from_millis(7),
         answer,
         status: Some(202),
         detail: format!("attempt {number}"),
+        replica: Some("here".to_owned()),
     }
 }
 

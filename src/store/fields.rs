@@ -17,6 +17,9 @@ pub(super) trait Fields {
 
     /// Reads a truth value.
     fn flag(&self, column: &str) -> Result<bool, sqlx::Error>;
+
+    /// Reads a number.
+    fn real(&self, column: &str) -> Result<Option<f64>, sqlx::Error>;
 }
 
 macro_rules! fields {
@@ -35,6 +38,10 @@ macro_rules! fields {
             }
 
             fn flag(&self, column: &str) -> Result<bool, sqlx::Error> {
+                self.try_get(column)
+            }
+
+            fn real(&self, column: &str) -> Result<Option<f64>, sqlx::Error> {
                 self.try_get(column)
             }
         }

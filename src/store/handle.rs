@@ -1,15 +1,18 @@
 //! The store as the rest of the service holds it.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::accounts::{SharedAccounts, SharedGate, Slice, SliceRequest};
+use super::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
 use super::clock::Clock;
 use super::condition::SharedCondition;
 use super::port::{ReadSide, WriteSide};
 use super::query::{Filter, Page};
+use super::retention::Retention;
 use super::waiting::{Claim, Close, Command, Outcome, Request};
 use super::writer::{Writer, WriterOptions};
 use super::{Accepted, Condition, Lease, Leased, NewNotification, Record, Settlement, StoreError, Totals};
@@ -27,8 +30,8 @@ pub struct StoreOptions {
     pub max_batch: usize,
     /// Accepts that may wait for a transaction.
     pub max_waiting: usize,
-    /// How long settled notifications are kept; zero keeps them for ever.
-    pub retention: Duration,
+    /// How long what has come to an end is kept.
+    pub retention: Retention,
 }
 
 /// A durable store; copies share it.
@@ -36,7 +39,7 @@ pub struct StoreOptions {
 pub struct Store {
     accepts: mpsc::Sender<Request>,
     commands: mpsc::UnboundedSender<Command>,
-    reader: Arc<dyn ReadSide>,
+    pub(super) reader: Arc<dyn ReadSide>,
     /// Where other processes use the store too.
     accounts: Option<Arc<dyn SharedAccounts>>,
     /// Until somebody takes them.
@@ -54,7 +57,7 @@ impl Store {
         let clock = Clock::default();
         let url = options.url.as_str();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let opened = postgres::open(url, options.lease, clock.clone()).await?;
+            let opened = postgres::open(url, options.lease, options.retention, clock.clone()).await?;
             let store = Self::start(opened.write_side, opened.read_side, &options, clock)?;
             Ok(Self {
                 accounts: Some(Arc::new(opened.accounts)),
@@ -62,7 +65,7 @@ impl Store {
                 ..store
             })
         } else {
-            let (write_side, read_side) = sqlite::open(url, clock.clone()).await?;
+            let (write_side, read_side) = sqlite::open(url, options.retention, clock.clone()).await?;
             Self::start(write_side, read_side, &options, clock)
         }
     }
@@ -214,6 +217,44 @@ impl Store {
         self.reader.totals().await
     }
 
+    /// Adds up the ledger and, where that is cheap, counts the rows, both as of one moment.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn audit(&self, scope: AuditScope) -> Result<Audit, StoreError> {
+        self.reader.audit(scope).await
+    }
+
+    /// Adds up the ledger's minutes, point by point.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn series(&self, scope: SeriesScope) -> Result<Vec<Totals>, StoreError> {
+        self.reader.series(scope).await
+    }
+
+    /// Compares the ledger with the rows of one of these minutes, as of one moment. Gives up what takes
+    /// longer than `patience`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn compare(
+        &self,
+        minutes: Range<i64>,
+        pick: Pick,
+        patience: Duration,
+    ) -> Result<Compared, StoreError> {
+        self.reader.compare(minutes, pick, patience).await
+    }
+
+    /// Adds up what the ledger says of up to `limit` customers after `after`, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn add_up(&self, after: Option<Customer>, limit: u32) -> Result<AddedUp, StoreError> {
+        self.reader.add_up(after, limit).await
+    }
+
     /// Tells whether other processes may use the store and the accounts too.
     #[must_use]
     pub fn is_shared(&self) -> bool {
@@ -255,7 +296,10 @@ impl Store {
         self.ask(|reply| Command::Close(Close { clean, reply })).await?
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, StoreError> {
+    pub(super) async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.commands
             .send(command(reply))

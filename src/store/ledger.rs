@@ -1,57 +1,99 @@
-//! Counts per customer, and the changes that a transaction makes to them.
+//! The counts of the ledger.
 
-use std::collections::BTreeMap;
+use crate::domain::State;
 
-use crate::domain::{AnswerKind, Customer, State};
+/// Declares the counts, which are columns of the same names.
+macro_rules! totals {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// The counts of one customer, or of all.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Totals { $($(#[$doc])* pub $name: i64,)+ }
 
-use super::Settlement;
+        impl Totals {
+            /// The columns, in order.
+            pub(super) const COLUMNS: &[&str] = &[$(stringify!($name),)+];
 
-/// The counts of one customer, or of all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+            /// Returns the counts in the order of the columns.
+            pub(super) fn values(&self) -> impl Iterator<Item = i64> {
+                [$(self.$name,)+].into_iter()
+            }
+
+            /// Reads sums by the columns' names; of no rows there are none.
+            pub(super) fn of<E>(sum: impl Fn(&'static str) -> Result<Option<i64>, E>) -> Result<Self, E> {
+                Ok(Self { $($name: sum(stringify!($name))?.unwrap_or_default(),)+ })
+            }
+
+            /// Adds other counts to these.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)+
+            }
+        }
+    };
+}
+
+totals! {
     /// Notifications accepted.
-    pub accepted: i64,
+    accepted,
     /// Posts of a notification that was known already.
-    pub duplicates: i64,
+    duplicates,
     /// Waiting for their delivery.
-    pub queued: i64,
+    queued,
     /// Delivered to Svix.
-    pub delivered: i64,
+    delivered,
     /// Not sent because of a filter.
-    pub filtered: i64,
+    filtered,
     /// Not tried again by themselves.
-    pub dead: i64,
+    dead,
     /// Too old to be sent.
-    pub expired: i64,
+    expired,
     /// Times that a notification was put back to be tried again.
-    pub retries: i64,
+    retries,
     /// Requests to Svix that failed.
-    pub failed_attempts: i64,
+    failed_attempts,
+    /// Times that a dead letter was sent again.
+    redriven,
+    /// Of those delivered, how many are not kept any more.
+    pruned_delivered,
+    /// Of those filtered, how many are not kept any more.
+    pruned_filtered,
+    /// Of those dead, how many are not kept any more.
+    pruned_dead,
+    /// Of those expired, how many are not kept any more.
+    pruned_expired,
 }
 
 impl Totals {
+    /// Returns the expressions that add up every column under its own name.
+    pub(super) fn sums() -> String {
+        let sums = Self::COLUMNS
+            .iter()
+            .map(|column| format!("CAST(sum({column}) AS BIGINT) AS {column}"));
+        sums.collect::<Vec<_>>().join(", ")
+    }
+
     /// Returns accepted − delivered − filtered − dead − expired − queued, which must be zero.
     pub fn difference(&self) -> i64 {
         self.accepted - self.delivered - self.filtered - self.dead - self.expired - self.queued
     }
 
-    /// Reads the sums of all columns, in the order in which they are declared; of no rows there are none.
-    pub(super) fn of<E>(sum: impl Fn(usize) -> Result<Option<i64>, E>) -> Result<Self, E> {
-        let sum = |column| sum(column).map(Option::unwrap_or_default);
-        Ok(Self {
-            accepted: sum(0)?,
-            duplicates: sum(1)?,
-            queued: sum(2)?,
-            delivered: sum(3)?,
-            filtered: sum(4)?,
-            dead: sum(5)?,
-            expired: sum(6)?,
-            retries: sum(7)?,
-            failed_attempts: sum(8)?,
-        })
+    /// Returns how many have ever come to stand so.
+    pub fn in_state(&self, state: State) -> i64 {
+        match state {
+            State::Queued => self.queued,
+            State::Delivered => self.delivered,
+            State::Filtered => self.filtered,
+            State::Dead => self.dead,
+            State::Expired => self.expired,
+        }
     }
 
-    fn in_state(&mut self, state: State) -> &mut i64 {
+    /// Returns how many that stand so must be in the store.
+    pub fn kept(&self, state: State) -> i64 {
+        let mut other = *self;
+        self.in_state(state) - other.pruned_mut(state).map_or(0, |pruned| *pruned)
+    }
+
+    pub(super) fn in_state_mut(&mut self, state: State) -> &mut i64 {
         match state {
             State::Queued => &mut self.queued,
             State::Delivered => &mut self.delivered,
@@ -60,65 +102,15 @@ impl Totals {
             State::Expired => &mut self.expired,
         }
     }
-}
 
-/// What one transaction changes, by customer.
-#[derive(Debug, Default)]
-pub(super) struct Changes(BTreeMap<Customer, Totals>);
-
-impl Changes {
-    pub(super) fn accepted(&mut self, customer: &Customer, state: State) {
-        let totals = self.of(customer);
-        totals.accepted += 1;
-        *totals.in_state(state) += 1;
-    }
-
-    pub(super) fn duplicate(&mut self, customer: &Customer) {
-        self.of(customer).duplicates += 1;
-    }
-
-    pub(super) fn settled(&mut self, settlement: &Settlement) {
-        let totals = self.of(&settlement.customer);
-        totals.failed_attempts += count(
-            settlement
-                .attempts
-                .iter()
-                .filter(|attempt| is_failure(attempt.answer)),
-        );
-        if settlement.state == State::Queued {
-            totals.retries += 1;
+    /// What is queued never leaves.
+    pub(super) fn pruned_mut(&mut self, state: State) -> Option<&mut i64> {
+        match state {
+            State::Queued => None,
+            State::Delivered => Some(&mut self.pruned_delivered),
+            State::Filtered => Some(&mut self.pruned_filtered),
+            State::Dead => Some(&mut self.pruned_dead),
+            State::Expired => Some(&mut self.pruned_expired),
         }
-        self.moved(&settlement.customer, State::Queued, settlement.state);
     }
-
-    pub(super) fn moved(&mut self, customer: &Customer, from: State, to: State) {
-        let totals = self.of(customer);
-        *totals.in_state(from) -= 1;
-        *totals.in_state(to) += 1;
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Customer, &Totals)> {
-        self.0.iter()
-    }
-
-    fn of(&mut self, customer: &Customer) -> &mut Totals {
-        self.0.entry(customer.clone()).or_default()
-    }
-}
-
-fn count(items: impl Iterator) -> i64 {
-    i64::try_from(items.count()).unwrap_or(i64::MAX)
-}
-
-fn is_failure(answer: AnswerKind) -> bool {
-    matches!(
-        answer,
-        AnswerKind::Limited
-            | AnswerKind::Unavailable
-            | AnswerKind::Ambiguous
-            | AnswerKind::Rejected
-            | AnswerKind::NotFound
-            | AnswerKind::Refused
-            | AnswerKind::Panicked
-    )
 }

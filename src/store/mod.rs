@@ -7,6 +7,8 @@
 //! Whoever takes a notification to deliver it holds its [`Lease`]; dropping that gives it back.
 
 mod accounts;
+mod audit;
+mod changes;
 mod check;
 mod clock;
 mod condition;
@@ -17,12 +19,19 @@ mod handle;
 mod known;
 mod lease;
 mod ledger;
+mod narrowing;
+mod operating;
+mod operations;
 mod port;
 mod postgres;
+mod pruning;
 mod query;
+mod redrive;
+mod retention;
 mod rows;
 mod shapes;
 mod sqlite;
+mod undelivered;
 mod waiting;
 mod writer;
 
@@ -32,6 +41,9 @@ mod contract;
 pub(crate) mod examples;
 
 pub use accounts::{SharedGate, Slice, SliceRequest};
+pub use audit::{
+    AddedUp, Audit, AuditScope, Compared, Counted, Difference, MOST_ROWS, Pick, RowCounts, SeriesScope,
+};
 pub use check::{CheckReport, ConnectError, Fault, Finding, check};
 pub use condition::Condition;
 pub use copy::{CopyError, CopyReport, Counts, Progress as CopyProgress, copy};
@@ -39,5 +51,9 @@ pub use error::{StoreError, Trouble};
 pub use handle::{Store, StoreOptions};
 pub use lease::{Lease, Leased};
 pub use ledger::Totals;
+pub use narrowing::Narrowing;
 pub use query::{Cursor, CursorError, Filter, Page};
+pub use redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
+pub use retention::Retention;
 pub use shapes::{Accepted, Existing, NewNotification, Record, Settlement};
+pub use undelivered::DeadQuery;

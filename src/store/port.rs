@@ -1,13 +1,19 @@
 //! What a database must be able to do to stand behind the store.
 
 use std::future::Future;
+use std::ops::Range;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use super::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
 use super::lease::{LeasedRow, Term};
 use super::query::{Filter, Page};
-use super::{Existing, NewNotification, Record, Settlement, StoreError, Totals};
-use crate::domain::{Attempt, Customer, EventId, Notification, NotificationId, Timestamp};
+use super::redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
+use super::retention::Cutoffs;
+use super::undelivered::DeadQuery;
+use super::{Existing, Narrowing, NewNotification, Record, Settlement, StoreError, Totals};
+use crate::domain::{Attempt, Customer, EventId, Notification, NotificationId, RedriveState, Timestamp};
 
 /// A notification that asks to be accepted.
 #[derive(Debug, Clone, Copy)]
@@ -79,14 +85,58 @@ pub(super) trait WriteSide: Send + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// Deletes what was settled before `cutoff` among the `limit` rows after `after`. Returns the
-    /// last row looked at, or nothing where the end was reached.
+    /// Stores a new redrive.
+    fn add_redrive(&mut self, redrive: &Redrive) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Moves a redrive from the state it is in to another. Returns whether it was in that state still.
+    fn change_redrive(
+        &mut self,
+        redrive: &Redrive,
+        to: RedriveState,
+        why: Option<&str>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Puts dead letters back into the queue for a redrive; those that are not dead any more are passed over.
+    /// Returns how many, or nothing where the redrive is not as it was any more.
+    fn redrive(
+        &mut self,
+        step: &RedriveStep,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<u64>, StoreError>>;
+
+    /// Puts one dead letter back by itself. Returns whether it was dead.
+    fn redrive_one(
+        &mut self,
+        customer: &Customer,
+        row: i64,
+        key: Option<&str>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Deletes those of the rows that are dead, with all that belongs to them. Returns how many.
+    fn purge(&mut self, letters: &DeadLetters) -> impl Future<Output = Result<u64, StoreError>>;
+
+    /// Deletes what is over among the `limit` rows after `after`, with all that belongs to it, and old requests
+    /// of those that stay. Returns the last row looked at, or nothing where nothing after it can be over.
     fn prune(
         &mut self,
         after: i64,
         limit: u32,
-        cutoff: Timestamp,
+        cutoffs: &Cutoffs,
     ) -> impl Future<Output = Result<Option<i64>, StoreError>>;
+
+    /// Deletes up to `limit` of the counts by minute that are over, the oldest first, and as many redrives.
+    /// Returns whether there may be more.
+    fn prune_counts(
+        &mut self,
+        limit: u32,
+        cutoffs: &Cutoffs,
+    ) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Gives back some of the space that nothing takes any more, where the database does not do so by itself.
+    /// Returns whether there is more.
+    fn shrink(&mut self) -> impl Future<Output = Result<bool, StoreError>>;
 
     /// Tries after trouble whether writing works again, on a connection of its own.
     fn revive(&mut self) -> impl Future<Output = Result<(), StoreError>>;
@@ -109,11 +159,49 @@ pub(super) trait ReadSide: Send + Sync + 'static {
     /// Finds a page of notifications, newest first.
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>>;
 
+    /// Finds dead letters.
+    fn dead_letters(&self, query: DeadQuery) -> BoxFuture<'_, Result<DeadLetters, StoreError>>;
+
+    /// Counts dead letters.
+    fn count_dead(&self, query: DeadQuery) -> BoxFuture<'_, Result<i64, StoreError>>;
+
+    /// Groups dead letters, the largest groups first.
+    fn dead_groups(
+        &self,
+        narrowing: Narrowing,
+        by: Vec<GroupBy>,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<DeadGroup>, StoreError>>;
+
+    /// Finds redrives.
+    fn redrives(&self, which: Redrives) -> BoxFuture<'_, Result<Vec<Redrive>, StoreError>>;
+
+    /// Finds the times that a notification was sent again, in order.
+    fn sent_again(&self, customer: Customer, row: i64) -> BoxFuture<'_, Result<Vec<SentAgain>, StoreError>>;
+
     /// Lets go of its connections.
     fn close(&self) -> BoxFuture<'_, ()>;
 
     /// Adds up the ledger.
     fn totals(&self) -> BoxFuture<'_, Result<Totals, StoreError>>;
+
+    /// Adds up the ledger and, where that is cheap, counts the rows, both as of one moment.
+    fn audit(&self, scope: AuditScope) -> BoxFuture<'_, Result<Audit, StoreError>>;
+
+    /// Adds up the ledger's minutes, point by point.
+    fn series(&self, scope: SeriesScope) -> BoxFuture<'_, Result<Vec<Totals>, StoreError>>;
+
+    /// Compares the ledger with the rows of one of the minutes, as of one moment. Gives up what takes
+    /// longer than `patience`.
+    fn compare(
+        &self,
+        minutes: Range<i64>,
+        pick: Pick,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<Compared, StoreError>>;
+
+    /// Adds up what the ledger says of up to `limit` customers after `after`, in order.
+    fn add_up(&self, after: Option<Customer>, limit: u32) -> BoxFuture<'_, Result<AddedUp, StoreError>>;
 
     /// Names up to `limit` customers after `after`, in order, that have something queued, and whether
     /// any of that is due.

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::Record;
 use super::fields::Fields;
 use crate::domain::{
-    AccountName, Attempt, Customer, EventId, Notification, NotificationId, Progress, Stage, Timestamp,
+    AccountName, Attempt, Customer, EventId, Notification, NotificationId, Origin, Progress, RedriveId,
+    Stage, Timestamp,
 };
 
 /// The names of the stages, as stored.
@@ -37,7 +38,10 @@ pub(super) fn millis(duration: Duration) -> i64 {
 }
 
 /// Makes an error of a value that is not what the column should hold.
-fn unreadable(column: &str, source: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+pub(super) fn unreadable(
+    column: &str,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> sqlx::Error {
     sqlx::Error::ColumnDecode {
         index: column.to_owned(),
         source: Box::new(source),
@@ -75,6 +79,16 @@ where
         .map_err(|error| unreadable(column, error))
 }
 
+/// Reads a name that need not be there.
+fn optional<T>(row: &impl Fields, column: &str) -> Result<Option<T>, sqlx::Error>
+where
+    T: FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let name = row.text(column)?.map(str::parse).transpose();
+    name.map_err(|error| unreadable(column, error))
+}
+
 /// Reads a number that must fit a narrower type.
 fn narrow<T>(row: &impl Fields, column: &str) -> Result<T, sqlx::Error>
 where
@@ -91,7 +105,7 @@ fn status(row: &impl Fields) -> Result<Option<u16>, sqlx::Error> {
         .map_err(|error| unreadable("status", error))
 }
 
-fn time(row: &impl Fields, column: &str) -> Result<Timestamp, sqlx::Error> {
+pub(super) fn time(row: &impl Fields, column: &str) -> Result<Timestamp, sqlx::Error> {
     int(row, column).map(Timestamp::from_millis)
 }
 
@@ -99,7 +113,7 @@ fn duration(millis: i64) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-fn customer(row: &impl Fields) -> Result<Customer, sqlx::Error> {
+pub(super) fn customer(row: &impl Fields) -> Result<Customer, sqlx::Error> {
     Customer::parse(text(row, "customer")?).map_err(|error| unreadable("customer", error))
 }
 
@@ -144,6 +158,14 @@ pub(super) fn notification(
         event,
         payload,
         accepted_at,
+        due_at: time(row, "due_at")?,
+        expires_at: row.int("expires_at")?.map(Timestamp::from_millis),
+        redrive: row
+            .bytes("redrive")?
+            .map(RedriveId::from_bytes)
+            .transpose()
+            .map_err(|error| unreadable("redrive", error))?,
+        redrives: narrow(row, "redrives")?,
         suspect_until: suspect_until.filter(|until| accepted_at <= *until),
         progress: progress(row)?,
     })
@@ -152,7 +174,17 @@ pub(super) fn notification(
 /// The columns of a [`Record`].
 pub(super) const RECORD_COLUMNS: &str = "seq, id, event_id, customer, account, application, event_type, state, \
     reason, detail, status, occurred_at, accepted_at, due_at, settled_at, stage, stage_since, resends, attempts, \
-    spent, ambiguous, message_id, sent_at, sent_ms, digest";
+    spent, ambiguous, message_id, sent_at, sent_ms, digest, expires_at, accepted_by, customer_rule, \
+    application_rule, replica, redrives, payload_start, payload_end";
+
+/// Names the columns of a [`Record`] as those of `n`.
+pub(super) fn record_columns() -> String {
+    let columns: Vec<String> = RECORD_COLUMNS
+        .split(", ")
+        .map(|column| format!("n.{column}"))
+        .collect();
+    columns.join(", ")
+}
 
 /// Reads what a look-up shows.
 pub(super) fn record(row: &impl Fields) -> Result<Record, sqlx::Error> {
@@ -167,11 +199,7 @@ pub(super) fn record(row: &impl Fields) -> Result<Record, sqlx::Error> {
         application: text(row, "application")?.to_owned(),
         event_type: text(row, "event_type")?.to_owned(),
         state: named(row, "state")?,
-        reason: row
-            .text("reason")?
-            .map(str::parse)
-            .transpose()
-            .map_err(|error| unreadable("reason", error))?,
+        reason: optional(row, "reason")?,
         detail: row.text("detail")?.map(str::to_owned),
         status: status(row)?,
         occurred_at: moment("occurred_at")?,
@@ -181,6 +209,15 @@ pub(super) fn record(row: &impl Fields) -> Result<Record, sqlx::Error> {
         progress: progress(row)?,
         last_sent: moment("sent_at")?.map(|at| (at, sent_for)),
         digest: bytes(row, "digest")?.to_vec(),
+        expires_at: moment("expires_at")?,
+        origin: Origin {
+            key: row.text("accepted_by")?.map(str::to_owned),
+            customer_rule: row.text("customer_rule")?.map(str::to_owned),
+            application_rule: optional(row, "application_rule")?,
+        },
+        replica: row.text("replica")?.map(str::to_owned),
+        redrives: narrow(row, "redrives")?,
+        payload: narrow(row, "payload_start")?..narrow(row, "payload_end")?,
     })
 }
 
@@ -189,10 +226,12 @@ pub(super) fn attempt(row: &impl Fields) -> Result<Attempt, sqlx::Error> {
     Ok(Attempt {
         number: narrow(row, "number")?,
         step: text(row, "step")?.to_owned(),
+        due_at: row.int("due_at")?.map(Timestamp::from_millis),
         started_at: time(row, "started_at")?,
         duration: duration(int(row, "duration_ms")?),
         answer: named(row, "answer")?,
         status: status(row)?,
         detail: text(row, "detail")?.to_owned(),
+        replica: row.text("replica")?.map(str::to_owned),
     })
 }

@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::Lease;
 use crate::domain::{
-    AccountName, Attempt, Customer, EventId, Notification, NotificationId, Progress, Reason, State, Timestamp,
+    AccountName, Attempt, Customer, EventId, Notification, NotificationId, Origin, Progress, Reason, State,
+    Timestamp,
 };
 
 /// A notification that asks to be accepted.
@@ -38,6 +39,10 @@ pub struct NewNotification {
     pub digest: [u8; 32],
     /// The present time.
     pub accepted_at: Timestamp,
+    /// When it must not be sent any more, as the event says.
+    pub expires_at: Option<Timestamp>,
+    /// How it came in.
+    pub origin: Origin,
 }
 
 impl NewNotification {
@@ -54,6 +59,10 @@ impl NewNotification {
             event: self.event,
             payload: self.payload,
             accepted_at: self.accepted_at,
+            due_at: self.accepted_at,
+            expires_at: self.expires_at,
+            redrive: None,
+            redrives: 0,
             suspect_until: None,
             progress: Progress::default(),
         }
@@ -90,8 +99,8 @@ pub struct Existing {
 /// What came of a notification: it ends, or it is put back for later.
 #[derive(Debug, Clone)]
 pub struct Settlement {
-    /// Whose it is.
-    pub customer: Customer,
+    /// What it came of.
+    pub notification: Arc<Notification>,
     /// Where it stands from now on; `queued` for a retry.
     pub state: State,
     /// When it is due again, for a retry.
@@ -110,6 +119,18 @@ impl Settlement {
     /// Tells whether a single request was enough, which needs no row of its own.
     pub(super) fn is_first_try_success(&self) -> bool {
         self.state == State::Delivered && self.progress.attempts <= 1
+    }
+
+    /// Tells whether it ended without a delivery, for a reason that somebody may want to know.
+    pub(super) fn is_undelivered(&self) -> bool {
+        matches!(self.state, State::Dead | State::Expired)
+    }
+
+    /// Returns why it ended so, in words to be searched.
+    pub(super) fn words(&self) -> String {
+        let reason = self.reason.map_or("", Reason::as_str);
+        let detail = self.attempts.last().map_or("", |last| last.detail.as_str());
+        format!("{reason} {detail}")
     }
 }
 
@@ -152,4 +173,14 @@ pub struct Record {
     pub last_sent: Option<(Timestamp, Duration)>,
     /// SHA-256 of the event's bytes.
     pub digest: Vec<u8>,
+    /// When it must not be sent any more, as the event says.
+    pub expires_at: Option<Timestamp>,
+    /// How it came in.
+    pub origin: Origin,
+    /// The process that made the last request.
+    pub replica: Option<String>,
+    /// How often it was sent again.
+    pub redrives: u32,
+    /// Which bytes of the event are the payload.
+    pub payload: Range<usize>,
 }

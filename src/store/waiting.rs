@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::lease::LeasedRow;
+use super::operations::Operation;
 use super::port::{Accept, Batch};
 use super::{Accepted, Leased, NewNotification, Settlement, StoreError};
 use crate::domain::Customer;
@@ -41,6 +42,7 @@ pub(super) enum Command {
     Settle(Outcome),
     Duplicate(Customer),
     Claim(Claim),
+    Operate(Operation),
     Close(Close),
 }
 
@@ -96,6 +98,7 @@ impl Writes {
 pub(super) struct Waiting {
     pub(super) writes: Writes,
     pub(super) claims: Vec<Claim>,
+    pub(super) operations: Vec<Operation>,
     pub(super) close: Option<Close>,
 }
 
@@ -136,6 +139,7 @@ impl Waiting {
             Command::Settle(outcome) => self.writes.outcomes.push(outcome),
             Command::Duplicate(customer) => self.writes.duplicates.push(customer),
             Command::Claim(claim) => self.claims.push(claim),
+            Command::Operate(operation) => self.operations.push(operation),
             Command::Close(close) => self.close = Some(close),
         }
     }

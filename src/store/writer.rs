@@ -12,6 +12,8 @@ use super::clock::Clock;
 use super::condition::SharedCondition;
 use super::lease::{LeasedRow, Term};
 use super::port::{AcceptReceipt, Claimed, WriteSide};
+use super::pruning::{Done, Pruning, Step};
+use super::retention::Retention;
 use super::waiting::{Command, Request, Waiting, Writes};
 use super::{Accepted, Lease, Leased, NewNotification, StoreError, Trouble};
 use crate::domain::Customer;
@@ -22,17 +24,11 @@ const REVIVE_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the database is given the time for what must be done now and then.
 const KEEP_UP_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often old rows are looked for, once none are left.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
-
-/// How many rows one look for old ones takes in.
-const PRUNE_STEP: u32 = 500;
-
 /// The bounds that the writer keeps to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WriterOptions {
     pub(super) max_batch: usize,
-    pub(super) retention: Duration,
+    pub(super) retention: Retention,
 }
 
 /// The writer's state; runs on a thread of its own.
@@ -48,8 +44,7 @@ pub(super) struct Writer<W> {
     released: mpsc::UnboundedReceiver<LeasedRow>,
     next_revival: Instant,
     next_keep_up: Instant,
-    pruned_to: i64,
-    next_prune: Instant,
+    pruning: Pruning,
 }
 
 impl<W: WriteSide> Writer<W> {
@@ -67,8 +62,7 @@ impl<W: WriteSide> Writer<W> {
             released,
             next_revival: Instant::now(),
             next_keep_up: Instant::now(),
-            pruned_to: 0,
-            next_prune: Instant::now() + PRUNE_INTERVAL,
+            pruning: Pruning::new(options.retention, Instant::now()),
         }
     }
 
@@ -106,6 +100,7 @@ impl<W: WriteSide> Writer<W> {
             self.write().await;
             self.take_back().await;
             self.serve_claims().await;
+            self.operate().await;
             self.keep_up().await;
             self.prune().await;
             if let Some(close) = self.waiting.close.take() {
@@ -122,10 +117,11 @@ impl<W: WriteSide> Writer<W> {
         if self.trouble.is_some() || !self.waiting.writes.outcomes.is_empty() {
             REVIVE_INTERVAL
         } else {
-            self.next_prune
+            self.pruning
+                .next()
                 .min(self.next_keep_up)
                 .saturating_duration_since(Instant::now())
-                .max(Duration::from_millis(20))
+                .max(Duration::from_millis(1))
         }
     }
 
@@ -259,6 +255,16 @@ impl<W: WriteSide> Writer<W> {
         }
     }
 
+    async fn operate(&mut self) {
+        for operation in std::mem::take(&mut self.waiting.operations) {
+            if let Some(trouble) = &self.trouble {
+                operation.refuse(trouble);
+            } else if let Some(trouble) = operation.carry_out(&mut self.side, self.clock.now()).await {
+                self.in_trouble(trouble);
+            }
+        }
+    }
+
     async fn claim(&mut self, customer: &Customer, limit: usize) -> Result<Vec<Leased>, StoreError> {
         if let Some(trouble) = &self.trouble {
             return Err(trouble.clone());
@@ -292,24 +298,26 @@ impl<W: WriteSide> Writer<W> {
         }
     }
 
-    /// Deletes a bounded number of rows whose time is over.
+    /// Deletes a little of what is over, where it is time for that.
     async fn prune(&mut self) {
-        if self.options.retention.is_zero() || self.trouble.is_some() || Instant::now() < self.next_prune {
+        let began = Instant::now();
+        if self.trouble.is_some() {
             return;
         }
-        let cutoff = self.clock.now().before(self.options.retention);
-        match self.side.prune(self.pruned_to, PRUNE_STEP, cutoff).await {
-            Ok(Some(row)) => {
-                self.pruned_to = row;
-                self.next_prune = Instant::now();
-            }
-            Ok(None) => {
-                self.pruned_to = 0;
-                self.next_prune = Instant::now() + PRUNE_INTERVAL;
-            }
+        let Some((step, cutoffs)) = self.pruning.due(began, self.clock.now()) else {
+            return;
+        };
+        let more = |more| if more { Done::More } else { Done::Nothing };
+        let done = match step {
+            Step::Rows { after, limit } => self.side.prune(after, limit, &cutoffs).await.map(Done::Rows),
+            Step::Counts { limit } => self.side.prune_counts(limit, &cutoffs).await.map(more),
+            Step::Space => self.side.shrink().await.map(more),
+        };
+        match done {
+            Ok(done) => self.pruning.done(began, Instant::now(), done),
             Err(error) => {
-                warn!(error:err; "old notifications could not be deleted; tried again later");
-                self.next_prune = Instant::now() + PRUNE_INTERVAL;
+                warn!(error:err; "what is over could not be deleted; tried again later");
+                self.pruning.failed(Instant::now());
             }
         }
     }

@@ -106,7 +106,7 @@ mod tests {
 
     fn notification(create_application: bool) -> Notification {
         Notification {
-            id: NotificationId::generate(),
+            id: NotificationId::generate(Timestamp::default()),
             customer: Customer::parse("ac\"me").unwrap(),
             account: AccountName::new("default"),
             application: "app_1".into(),
@@ -116,6 +116,10 @@ mod tests {
             event: Bytes::from_static(br#"{"data":{ "a" : 1.50 }}"#),
             payload: 8..22,
             accepted_at: Timestamp::default(),
+            due_at: Timestamp::default(),
+            expires_at: None,
+            redrive: None,
+            redrives: 0,
             suspect_until: None,
             progress: Progress::default(),
         }

@@ -152,6 +152,8 @@ async fn wrong_methods_and_paths_get_a_problem_too() {
         ("PUT", "/notifications", "POST, GET", "the service gives the ids"),
         ("POST", "/notifications/1", "GET", "nothing is posted to a notification"),
         ("POST", "/stats", "GET", "numbers are read"),
+        ("DELETE", "/audit", "GET", "as is what proves them"),
+        ("PUT", "/stats/timeseries", "GET", "and what they were"),
         ("PATCH", "/health", "GET", "as is health"),
         ("POST", "/health/live", "GET, HEAD", "with or without a key"),
         ("POST", "/health/ready", "GET, HEAD", "with or without a key"),

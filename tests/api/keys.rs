@@ -89,7 +89,13 @@ async fn a_key_does_what_its_scopes_say_and_nothing_else() {
             assert_eq!(answer.code(), "forbidden", "{scopes}: {why}");
             assert!(answer.body["detail"].to_string().contains("ingest"), "it names what is missing");
         }
-        for path in ["/stats", "/health", "/notifications"] {
+        for path in [
+            "/stats",
+            "/stats/timeseries",
+            "/audit",
+            "/health",
+            "/notifications",
+        ] {
             assert_eq!(client.get(path).await.status, get, "{scopes} at {path}: {why}");
         }
         // Whether it is there is nothing that such a key may learn.

@@ -121,7 +121,6 @@ async fn a_list_is_narrowed_to_a_time_of_acceptance() {
         (format!("from={later}"), between(later, end), "from that moment on"),
         (format!("to={earlier}"), between("", earlier), "before that moment"),
         (format!("from={earlier}&to={later}"), between(earlier, later), "from one to the other"),
-        (format!("from={later}&to={earlier}"), 0, "backwards"),
         ("from=9998-12-31T23:00:00-01:00".to_owned(), 0, "in another zone"),
         ("to=2026-01-01T00:00:00%2B02:00".to_owned(), 0, "in yet another zone"),
     ];

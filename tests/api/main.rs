@@ -10,13 +10,16 @@
 mod support;
 
 mod accepting;
+mod auditing;
 mod bad_connections;
 mod bad_events;
 mod bad_requests;
 mod bounding;
 mod delivering;
+mod expiring;
 mod keys;
 mod looking_up;
 mod operating;
+mod redriving;
 mod replicas;
 mod surviving;

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
+use serde_json::{Value, json};
 use svix_hooks::sandbox::Faults;
 
 use crate::support::{Client, TestProcess, World, event, eventually, eventually_within};
@@ -256,6 +257,67 @@ async fn clocks_that_are_off_by_two_minutes_break_nothing() {
         .number("SELECT max(abs(accepted_at - settled_at)) FROM notifications")
         .await;
     assert!(ages < 60_000, "times are the database's, but {ages} ms lie between two of them");
+}
+
+/// Dead letters of one customer that are in the store as if they had died there.
+const DEAD_LETTERS: i64 = 20_000;
+
+const FILL: &str = "WITH numbers AS MATERIALIZED (SELECT n, now_ms() AS at FROM generate_series(1, 20000) AS n), \
+     stored AS ( \
+       INSERT INTO notifications (customer, id, event_key, event_id, account, application, create_application, \
+         event_type, payload_start, payload_end, digest, accepted_at, state, due_at, attempts, spent, reason, \
+         status, settled_at) \
+       SELECT 'acme', decode(md5(n::TEXT), 'hex'), 'evt_' || n, 'evt_' || n, 'default', 'sandbox', FALSE, 'a.b', 0, 2, \
+         sha256('{}'), at, 'dead', at, 1, 1, 'exhausted', 503, at FROM numbers RETURNING customer, seq, settled_at), \
+     kept AS (INSERT INTO events (customer, seq, body) SELECT customer, seq, '{}' FROM stored), \
+     undelivered AS ( \
+       INSERT INTO undelivered (customer, seq, event_type, state, reason, status, outcome, settled_at, words) \
+       SELECT customer, seq, 'a.b', 'dead', 'exhausted', 503, 'unavailable', settled_at, 'exhausted' FROM stored), \
+     groups AS ( \
+       INSERT INTO dead_groups SELECT 'acme', 0, 'a.b', 'exhausted', 503, 'unavailable', 20000, max(at), max(at) \
+       FROM numbers), \
+     minutes AS ( \
+       INSERT INTO ledger_minutes (customer, minute, slot, accepted, dead) \
+       SELECT 'acme', max(at) / 60000, 0, 20000, 20000 FROM numbers) \
+     INSERT INTO ledger (customer, slot, accepted, dead) VALUES ('acme', 0, 20000, 20000)";
+
+#[actix_web::test]
+async fn a_redrive_goes_on_at_its_rate_on_another_replica_when_its_own_is_killed() {
+    const RATE: f64 = 800.0;
+    let world = World::on_postgres();
+    let settings = [
+        ("STORE__LEASE_MS", LEASE_MS),
+        ("SVIX__REQUESTS_PER_SECOND", "20000"),
+        ("SVIX__BURST", "2000"),
+    ];
+    let mut first = world.start(&settings).await;
+    world.store.tamper(FILL).await;
+    let request = json!({"filter": {"status": 503}, "ratePerSecond": RATE});
+    let begun = first.client.send_json("POST", "/redrives", &request).await;
+    assert_eq!((begun.status, begun.body["total"].as_i64()), (202, Some(DEAD_LETTERS)), "{}", begun.body);
+    let place = begun.header("location").expect("it is somewhere").to_owned();
+    let (from, at) = (world.sandbox.message_count(), Instant::now());
+    let quarter = u64::try_from(DEAD_LETTERS).unwrap() / 4;
+    let within = Duration::from_secs(60);
+    eventually_within(within, "a quarter is sent", async || world.sandbox.message_count() >= quarter).await;
+    let other = world.start(&settings).await;
+    first.kill();
+    let nearly = quarter * 4 - 100;
+    eventually_within(within, "nearly all are sent", async || world.sandbox.message_count() >= nearly).await;
+    let rate = (world.sandbox.message_count() - from) as f64 / at.elapsed().as_secs_f64();
+    let mut done = Value::Null;
+    eventually_within(within, "the redrive is complete", async || {
+        done = other.client.get(&place).await.body;
+        done["state"] == "completed"
+    })
+    .await;
+    assert_eq!((&done["done"], &done["delivered"]), (&json!(DEAD_LETTERS), &json!(DEAD_LETTERS)), "{done}");
+    let messages = world.sandbox.messages().into_iter();
+    let ids: HashSet<String> = messages.filter_map(|message| message.event_id).collect();
+    assert_eq!((ids.len() as i64, world.sandbox.message_count() as i64), (DEAD_LETTERS, DEAD_LETTERS));
+    assert!((rate / RATE - 1.0).abs() <= 0.05, "it went at {rate:.1} a second, not at {RATE}");
+    let stats = other.client.get("/stats").await.body;
+    assert_eq!((&stats["dead"], &stats["delivered"]), (&json!(0), &json!(DEAD_LETTERS)), "{stats}");
 }
 
 fn libfaketime() -> String {

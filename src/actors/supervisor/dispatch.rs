@@ -8,7 +8,6 @@ use super::SupervisorActor;
 use super::flight::{Entry, Flight};
 use super::lane::Turn;
 use crate::actors::messages::{BatchTicket, Deliver, Job};
-use crate::domain::{Reason, Stage, State};
 
 /// How many outcomes may be on their way to the store for each request that may be in flight.
 const SETTLING_PER_FLIGHT: usize = 8;
@@ -18,7 +17,7 @@ impl SupervisorActor {
     pub(super) fn make_ready(&mut self, entry: Box<Entry>) {
         let customer = entry.notification.customer.clone();
         match self.lanes.get_mut(&entry.notification.account) {
-            Some(lane) => lane.queues().push_back(&customer, entry),
+            Some(lane) => lane.queues().of(entry.is_fresh()).push_back(&customer, entry),
             // It goes back to the store and waits for its account to be configured again.
             None => log::error!(
                 notification:% = entry.notification.id, customer:%, account:% = entry.notification.account;
@@ -51,8 +50,7 @@ impl SupervisorActor {
     /// Gathers a batch from all accounts in turn. Notes in `wait` when it is worth trying again.
     fn gather(&mut self, wait: &mut Option<Duration>, ctx: &mut Context<Self>) -> Vec<Job> {
         let now = self.around.store.now();
-        let settling_bound = self.settings.max_in_flight.saturating_mul(SETTLING_PER_FLIGHT);
-        if self.settling >= settling_bound {
+        if self.settling_room() == 0 {
             return Vec::new();
         }
         let room = self
@@ -72,7 +70,8 @@ impl SupervisorActor {
                     return false;
                 }
                 let max_age = self.settings.rules.max_age;
-                let is_of_use = |entry: &Entry| entry.lease.is_valid() && !is_too_old(entry, max_age, now);
+                let is_of_use =
+                    |entry: &Entry| entry.lease.is_valid() && entry.overdue(max_age, now).is_none();
                 match lane.next(now, is_of_use, &mut aside) {
                     Turn::Send { entry, probe } => {
                         let (notification, step) = (entry.notification.clone(), entry.step.clone());
@@ -96,12 +95,17 @@ impl SupervisorActor {
                     Turn::Idle => false,
                 }
             });
-            // Of what others deliver by now nothing is left to do here.
-            for entry in aside.into_iter().filter(|entry| entry.lease.is_valid()) {
-                self.settle(entry, State::Expired, Some(Reason::TooOld), now, ctx);
+            for entry in aside {
+                self.retire(entry, now, ctx);
             }
         }
         jobs
+    }
+
+    /// Returns how many more outcomes may be on their way to the store.
+    pub(super) fn settling_room(&self) -> usize {
+        let bound = self.settings.max_in_flight.saturating_mul(SETTLING_PER_FLIGHT);
+        bound.saturating_sub(self.settling)
     }
 
     /// Makes sure that `proceed` is called after `wait` at the latest.
@@ -119,10 +123,4 @@ impl SupervisorActor {
         });
         self.wake = Some((at, handle));
     }
-}
-
-/// Tells whether the time in which it may be sent is over. What Svix may hold already has no such time.
-fn is_too_old(entry: &Entry, max_age: Option<Duration>, now: crate::domain::Timestamp) -> bool {
-    let unsent = entry.progress.stage == Stage::Send && !entry.progress.ambiguous;
-    unsent && max_age.is_some_and(|age| now >= entry.notification.accepted_at.after(age))
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::actors::messages::Reservation;
-use crate::domain::{AccountName, Attempt, Notification, Progress, Step};
-use crate::policy::first_step;
+use crate::domain::{AccountName, Attempt, Notification, Progress, Step, Timestamp};
+use crate::policy::{Deadline, Overdue, first_step};
 use crate::store::{Lease, Leased};
 
 /// A notification that waits for its turn or is under way.
@@ -18,6 +19,8 @@ pub(super) struct Entry {
     pub(super) progress: Progress,
     /// The request that comes next.
     pub(super) step: Step,
+    /// When it was due.
+    pub(super) due_at: Timestamp,
     /// Requests made since its last settlement.
     pub(super) attempts: Vec<Attempt>,
 }
@@ -27,6 +30,7 @@ impl Entry {
         let progress = notification.progress.clone();
         let step = first_step(&progress);
         Self {
+            due_at: notification.due_at,
             notification: Arc::new(notification),
             lease,
             reservation,
@@ -34,6 +38,24 @@ impl Entry {
             step,
             attempts: Vec::new(),
         }
+    }
+
+    /// Returns from when on it is not sent any more.
+    pub(super) fn deadline(&self, max_age: Option<Duration>) -> Option<Deadline> {
+        Deadline::of(self.notification.accepted_at, self.notification.expires_at, max_age)
+    }
+
+    /// Tells what becomes of it where it must not be sent any more.
+    pub(super) fn overdue(&self, max_age: Option<Duration>, now: Timestamp) -> Option<Overdue> {
+        let suspect = self.notification.suspect_until.is_some();
+        self.deadline(max_age)?.overdue(now, suspect, &self.progress)
+    }
+}
+
+impl Entry {
+    /// Tells whether it is not sent again by an operator's wish.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.notification.redrives == 0
     }
 }
 

@@ -8,7 +8,7 @@ use log::{info, warn};
 
 use super::budget::Budget;
 use super::flight::Entry;
-use super::queues::FairQueues;
+use super::queues::ReadyQueues;
 use crate::actors::messages::{AccountSettings, AccountStatus};
 use crate::domain::{Answer, Timestamp};
 use crate::policy::{Admission, Gate, GateState, Pace};
@@ -37,7 +37,7 @@ pub(super) struct Lane {
     held_by_pace: bool,
     gate: Gate,
     last_failure: Option<String>,
-    queues: FairQueues<Box<Entry>>,
+    queues: ReadyQueues<Box<Entry>>,
 }
 
 impl Lane {
@@ -51,7 +51,7 @@ impl Lane {
             held_by_pace: false,
             gate: Gate::new(settings.gate),
             last_failure: None,
-            queues: FairQueues::default(),
+            queues: ReadyQueues::default(),
         }
     }
 
@@ -79,7 +79,7 @@ impl Lane {
         &self.account
     }
 
-    pub(super) fn queues(&mut self) -> &mut FairQueues<Box<Entry>> {
+    pub(super) fn queues(&mut self) -> &mut ReadyQueues<Box<Entry>> {
         &mut self.queues
     }
 

@@ -8,6 +8,7 @@
 //! dispatch  ready queues → pool        flight    what waits and what is under way
 //! outcomes  answers → decisions → store  pool    the threads that make the requests
 //! sharing   slices, gates ↔ replicas     budget  what a lane holds of a shared rate
+//! overdue   what must not be sent any more leaves the queues
 //! ```
 
 mod budget;
@@ -16,6 +17,7 @@ mod dispatch;
 mod flight;
 mod lane;
 mod outcomes;
+mod overdue;
 mod pool;
 mod queues;
 mod sharing;
@@ -121,6 +123,7 @@ impl SupervisorActor {
         }
         self.look_for_due(ctx);
         self.tell_gates(ctx);
+        self.sweep_overdue(ctx);
         self.proceed(ctx);
         let now = self.around.store.now();
         let idle = self.pool.has_idle_thread();
@@ -259,7 +262,7 @@ impl Handler<Drain> for SupervisorActor {
         self.draining = Some(done);
         // What has not gone out goes back to the store.
         for lane in self.lanes.values_mut() {
-            *lane.queues() = queues::FairQueues::default();
+            *lane.queues() = queues::ReadyQueues::default();
         }
         self.finish_draining();
     }

@@ -33,7 +33,7 @@ impl SupervisorActor {
             return;
         };
         let case = Case {
-            accepted_at: entry.notification.accepted_at,
+            deadline: entry.deadline(self.settings.rules.max_age),
             suspect_until: entry.notification.suspect_until,
             counts: lane.observe(exchange, probe, now),
             now,
@@ -41,12 +41,15 @@ impl SupervisorActor {
         };
         let decision =
             decide(entry.step.clone(), &exchange.answer, &case, &self.settings.rules, &mut entry.progress);
-        entry.attempts.push(record(&entry, started_at, exchange));
+        entry
+            .attempts
+            .push(record(&entry, started_at, exchange, &self.settings.replica));
         match decision {
             Decision::Next(step) if self.draining.is_none() => {
                 entry.step = step;
+                entry.due_at = now;
                 let customer = entry.notification.customer.clone();
-                lane.queues().push_front(&customer, entry);
+                lane.queues().of(entry.is_fresh()).push_front(&customer, entry);
             }
             // The store knows how far it has come; its way goes on from there after the restart.
             Decision::Next(_) => self.settle(*entry, State::Queued, None, now, ctx),
@@ -89,7 +92,7 @@ impl SupervisorActor {
         } = entry;
         let customer = notification.customer.clone();
         let settlement = Settlement {
-            customer: customer.clone(),
+            notification,
             state,
             due_at,
             reason,
@@ -97,7 +100,7 @@ impl SupervisorActor {
             attempts,
             settled_at: self.around.store.now(),
         };
-        log_outcome(&notification, &settlement);
+        log_outcome(&settlement);
         self.settling += 1;
         let store = self.around.store.clone();
         let settled = async move { store.settle(settlement, lease).await }.into_actor(self);
@@ -116,19 +119,22 @@ impl SupervisorActor {
     }
 }
 
-fn record(entry: &Entry, started_at: Timestamp, exchange: &Exchange) -> Attempt {
+fn record(entry: &Entry, started_at: Timestamp, exchange: &Exchange, replica: &str) -> Attempt {
     Attempt {
         number: entry.progress.attempts,
         step: entry.step.as_str().to_owned(),
+        due_at: Some(entry.due_at),
         started_at,
         duration: exchange.duration,
         answer: exchange.answer.kind(),
         status: exchange.status,
         detail: exchange.detail.clone(),
+        replica: Some(replica.to_owned()),
     }
 }
 
-fn log_outcome(notification: &crate::domain::Notification, settlement: &Settlement) {
+fn log_outcome(settlement: &Settlement) {
+    let notification = &settlement.notification;
     let (id, customer, account) = (notification.id, &notification.customer, &notification.account);
     let attempt = settlement.progress.attempts;
     let last = settlement.attempts.last();

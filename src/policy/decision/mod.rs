@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Backoff;
+use super::{Backoff, Deadline, Overdue, ask_first};
 use crate::domain::{Answer, ContentMatch, Progress, Reason, Stage, State, Step, Timestamp};
 
 /// By how much two clocks and a rounded `Date` header may mislead about a message's age.
@@ -16,7 +16,7 @@ const ENDPOINTS_MAX: usize = 1000;
 pub struct Rules {
     /// Attempts after which a notification is dead.
     pub max_attempts: u32,
-    /// The age after which it is no longer sent.
+    /// The age from which on a notification is not sent any more.
     pub max_age: Option<Duration>,
     /// The waits between attempts.
     pub backoff: Backoff,
@@ -33,8 +33,8 @@ pub struct Rules {
 /// The circumstances of an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// When the notification was accepted.
-    pub accepted_at: Timestamp,
+    /// From when on the notification is not sent any more.
+    pub deadline: Option<Deadline>,
     /// Until when an earlier holder may have sent it without recording that.
     pub suspect_until: Option<Timestamp>,
     /// Whether a failure counts against the retry policy.
@@ -125,8 +125,7 @@ impl Judge<'_> {
                 self.progress.message_id.clone_from(message_id);
                 self.accepted()
             }
-            // The conflict was about the application being created twice at once.
-            Answer::NotFound => self.start_again(answer),
+            Answer::NotFound => self.not_held(answer),
             _ => self.spend(answer),
         }
     }
@@ -216,13 +215,24 @@ impl Judge<'_> {
             .is_some_and(|until| age.is_none_or(|age| self.case.now.before(age) < until.after(AGE_ERROR)))
     }
 
+    /// Svix does not hold it: the conflict was about the application being created twice at once, or
+    /// what may have been sent never arrived.
+    fn not_held(&mut self, answer: &Answer) -> Decision {
+        match self.case.deadline {
+            Some(deadline) if deadline.is_over(self.case.now) => {
+                Decision::Settle(State::Expired, Some(deadline.reason()))
+            }
+            _ => self.start_again(answer),
+        }
+    }
+
     fn start_again(&mut self, answer: &Answer) -> Decision {
         self.progress.stage = Stage::Send;
         self.spend(answer)
     }
 
     /// Tries again later at no cost: the account, not the notification, is what stands in the way.
-    fn wait(&self, retry_after: Option<Duration>) -> Decision {
+    fn wait(&mut self, retry_after: Option<Duration>) -> Decision {
         let asked = retry_after.unwrap_or_default().min(self.rules.max_retry_after);
         self.retry(asked.max(self.rules.backoff.initial))
     }
@@ -252,16 +262,20 @@ impl Judge<'_> {
         }
     }
 
-    /// Plans the next attempt, or ends it where that would be past its deadline. What Svix may
-    /// hold already has no deadline any more: only its proof is missing.
-    fn retry(&self, delay: Duration) -> Decision {
+    /// Plans the next attempt, never one that would send at or past the deadline: what is surely
+    /// unsent ends. What Svix may hold is asked about instead, once Svix has had its time to finish
+    /// what it may have begun.
+    fn retry(&mut self, delay: Duration) -> Decision {
         let due = self.case.now.after(delay);
-        let deadline = self.rules.max_age.map(|age| self.case.accepted_at.after(age));
-        let unsent = self.progress.stage == Stage::Send && !self.progress.ambiguous;
-        if unsent && deadline.is_some_and(|deadline| due >= deadline) {
-            return Decision::Settle(State::Expired, Some(Reason::TooOld));
+        let (deadline, suspect) = (self.case.deadline, self.case.suspect_until.is_some());
+        match deadline.and_then(|deadline| deadline.overdue(due, suspect, self.progress)) {
+            None => Decision::Retry(due),
+            Some(Overdue::Unsent(reason)) => Decision::Settle(State::Expired, Some(reason)),
+            Some(Overdue::Unclear) => {
+                ask_first(self.progress);
+                Decision::Retry(self.case.now.after(delay.max(self.rules.settle)))
+            }
         }
-        Decision::Retry(due)
     }
 }
 

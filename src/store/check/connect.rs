@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr};
 
 use crate::store::sqlite::DatabaseFile;
 use crate::store::{StoreError, postgres, sqlite};
@@ -183,8 +183,13 @@ impl Database {
         begun.map_err(refused)
     }
 
+    /// Tells whether it is the shared store's.
+    pub(in crate::store) const fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// Fetches one number.
-    pub(in crate::store) async fn number(&mut self, query: &'static str) -> Result<i64, sqlx::Error> {
+    pub(in crate::store) async fn number(&mut self, query: impl SqlSafeStr) -> Result<i64, sqlx::Error> {
         either!(self, connection => sqlx::query_scalar(query).fetch_one(connection).await)
     }
 

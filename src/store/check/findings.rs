@@ -29,6 +29,20 @@ pub enum Fault {
     LedgerAndRows,
     /// A customer's counts do not add up.
     LedgerBalance,
+    /// A minute of the ledger counts other than the rows that were accepted in it.
+    MinuteAndRows,
+    /// A customer's counts of a minute do not add up.
+    MinuteBalance,
+    /// A dead or expired notification that is not among the undelivered.
+    UndeliveredMissing,
+    /// One of the undelivered whose notification is gone or did not end so.
+    UndeliveredWrong,
+    /// One of the undelivered that a search for words does not find.
+    WordsMissing,
+    /// A count of dead letters that is not how many there are of the kind.
+    DeadGroup,
+    /// A row that the service has set aside because it cannot be read; an operator sees it with its reason.
+    SetAside,
     /// An event without its notification; it is in nobody's way.
     EventOrphaned,
     /// A row of the queue without its notification; the claim that finds it takes it away.
@@ -38,7 +52,7 @@ pub enum Fault {
 impl Fault {
     /// Tells whether the store is broken, rather than untidy.
     pub const fn is_error(self) -> bool {
-        !matches!(self, Self::EventOrphaned | Self::QueueOrphaned)
+        !matches!(self, Self::SetAside | Self::EventOrphaned | Self::QueueOrphaned)
     }
 
     /// Says what it is, of one.
@@ -54,6 +68,13 @@ impl Fault {
             Self::QueuedAtEnd => "settled notification still in the queue",
             Self::LedgerAndRows => "count of the ledger that the rows do not agree with",
             Self::LedgerBalance => "customer whose counts do not add up",
+            Self::MinuteAndRows => "count of a minute that the rows do not agree with",
+            Self::MinuteBalance => "minute whose counts do not add up",
+            Self::UndeliveredMissing => "dead or expired notification missing among the undelivered",
+            Self::UndeliveredWrong => "one of the undelivered whose notification did not end so",
+            Self::WordsMissing => "one of the undelivered without its words",
+            Self::DeadGroup => "kind of dead letters of which there are not as many as counted",
+            Self::SetAside => "dead letter that cannot be read",
             Self::EventOrphaned => "event without a notification",
             Self::QueueOrphaned => "row of the queue without a notification",
         }

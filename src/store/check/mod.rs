@@ -4,6 +4,7 @@
 //! ```text
 //! connect   opens a database without becoming its service
 //! walk      passes every row by, a batch at a time
+//! sums      adds up what is counted, and what it counts
 //! survey    judges each
 //! findings  what is wrong, in words
 //! ```
@@ -11,6 +12,7 @@
 
 mod connect;
 mod findings;
+mod sums;
 mod survey;
 mod walk;
 
@@ -20,8 +22,8 @@ pub(super) mod tests;
 pub use connect::ConnectError;
 pub(super) use connect::{Database, either, refused};
 pub use findings::{CheckReport, Fault, Finding};
+pub(super) use sums::ledger;
 use survey::Survey;
-pub(super) use walk::LEDGER;
 
 /// Checks the store that the URL names. An embedded one must not be in use; a shared one may be, and is
 /// seen as it is at one moment.
@@ -33,6 +35,7 @@ pub async fn check(url: &str) -> Result<CheckReport, ConnectError> {
     database.begin_reading().await?;
     let mut survey = Survey::default();
     walk::all(&mut database, &mut survey).await.map_err(refused)?;
+    sums::all(&mut database, &mut survey).await.map_err(refused)?;
     database.close().await.map_err(refused)?;
     Ok(survey.finish())
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use super::findings::{CheckReport, Fault, Findings};
-use crate::domain::State;
+use crate::domain::{Reason, RedriveId, State, Timestamp};
 use crate::store::fields::Fields;
 use crate::store::{Record, Totals, rows};
 
@@ -29,15 +29,20 @@ impl Survey {
     pub(super) fn notification(&mut self, row: &impl Fields) {
         self.notifications += 1;
         self.count(row);
-        match read(row) {
+        self.check_undelivered(row);
+        let broken = match read(row) {
             Ok((record, event)) => {
                 self.check_record(&record);
                 self.check_queue(&record, row);
-                self.check_event(&record, row, event);
+                let faults = event_faults(&record, row, event).into_iter();
+                faults.map(|fault| (fault, record.id.to_string())).collect()
             }
-            Err(why) => self
-                .findings
-                .add(Fault::Unreadable, || format!("{}: {why}", name(row))),
+            Err(why) => vec![(Fault::Unreadable, format!("{}: {why}", name(row)))],
+        };
+        let aside = is_set_aside(row);
+        for (fault, example) in broken.into_iter().take(if aside { 1 } else { usize::MAX }) {
+            let fault = if aside { Fault::SetAside } else { fault };
+            self.findings.add(fault, || example);
         }
     }
 
@@ -77,16 +82,10 @@ impl Survey {
         }
     }
 
-    fn check_event(&mut self, record: &Record, row: &impl Fields, event: Option<&[u8]>) {
-        let id = || record.id.to_string();
-        let Some(event) = event else {
-            return self.findings.add(Fault::EventGone, id);
-        };
-        if Sha256::digest(event)[..] != record.digest[..] {
-            self.findings.add(Fault::EventChanged, id);
-        }
-        if payload(row, event).is_none_or(<[u8]>::is_empty) {
-            self.findings.add(Fault::PayloadOutside, id);
+    fn check_undelivered(&mut self, row: &impl Fields) {
+        let ended = matches!(rows::named(row, "state"), Ok(State::Dead | State::Expired));
+        if ended && matches!(row.int("undelivered"), Ok(None)) {
+            self.findings.add(Fault::UndeliveredMissing, || name(row));
         }
     }
 
@@ -95,36 +94,57 @@ impl Survey {
         self.findings.add(fault, || format!("row {seq}"));
     }
 
-    /// Looks at what the ledger counts of a customer, after all rows. Settled rows are pruned, so
-    /// there may be fewer of them; queued and dead ones never are.
+    /// Looks at what the ledger counts of a customer, after all rows.
     pub(super) fn ledger(&mut self, customer: &str, totals: &Totals) {
         self.customers += 1;
         if totals.difference() != 0 {
             self.findings
                 .add(Fault::LedgerBalance, || format!("{customer} (off by {})", totals.difference()));
         }
-        let counts = self.counts.remove(customer).unwrap_or_default();
+        let found = self.counts.remove(customer).unwrap_or_default();
         for state in State::ALL {
-            let found = counts.get(state).copied().unwrap_or_default();
-            let (counted, exact) = match state {
-                State::Queued => (totals.queued, true),
-                State::Dead => (totals.dead, true),
-                State::Delivered => (totals.delivered, false),
-                State::Filtered => (totals.filtered, false),
-                State::Expired => (totals.expired, false),
-            };
-            if counted < found || (exact && counted != found) {
-                self.findings.add(Fault::LedgerAndRows, || {
-                    format!("{customer} (counts {counted} {state}, has {found})")
-                });
-            }
+            let found = found.get(state).copied().unwrap_or_default();
+            self.compare(Fault::LedgerAndRows, *state, totals, found, || customer.to_owned());
         }
     }
 
-    /// Notes counts of a customer whose name cannot be read.
-    pub(super) fn broken_ledger(&mut self, why: &sqlx::Error) {
+    /// Looks at what the ledger counts of a customer and a minute, and at how many rows are in each state.
+    pub(super) fn minute(&mut self, customer: &str, minute: i64, totals: &Totals, found: &[(State, i64)]) {
+        let name = || format!("{customer} at {}", Timestamp::of_minute(minute));
+        if totals.difference() != 0 {
+            self.findings
+                .add(Fault::MinuteBalance, || format!("{} (off by {})", name(), totals.difference()));
+        }
+        for (state, found) in found {
+            self.compare(Fault::MinuteAndRows, *state, totals, *found, name);
+        }
+    }
+
+    fn compare(
+        &mut self,
+        fault: Fault,
+        state: State,
+        totals: &Totals,
+        found: i64,
+        name: impl Fn() -> String,
+    ) {
+        let counted = totals.kept(state);
+        if counted != found {
+            self.findings
+                .add(fault, || format!("{} (counts {counted} {state}, has {found})", name()));
+        }
+    }
+
+    /// Looks at a kind of dead letters of which there are not as many as counted.
+    pub(super) fn kind(&mut self, words: &str, status: i64, counted: i64, found: i64) {
         self.findings
-            .add(Fault::Unreadable, || format!("a row of the ledger: {why}"));
+            .add(Fault::DeadGroup, || format!("{words} {status} (counts {counted}, has {found})"));
+    }
+
+    /// Notes counts of a customer whose name cannot be read.
+    pub(super) fn broken(&mut self, table: &str, why: &sqlx::Error) {
+        self.findings
+            .add(Fault::Unreadable, || format!("a row of {table}: {why}"));
     }
 
     /// Returns what was found.
@@ -144,6 +164,27 @@ impl Survey {
     }
 }
 
+/// Tells whether the service has found that the row cannot be read, and made it a dead letter.
+fn is_set_aside(row: &impl Fields) -> bool {
+    let is = |column, name| rows::text(row, column).is_ok_and(|text| text == name);
+    is("state", State::Dead.as_str()) && is("reason", Reason::Unreadable.as_str())
+}
+
+/// Judges the event of a notification.
+fn event_faults(record: &Record, row: &impl Fields, event: Option<&[u8]>) -> Vec<Fault> {
+    let Some(event) = event else {
+        return vec![Fault::EventGone];
+    };
+    let mut faults = Vec::new();
+    if Sha256::digest(event)[..] != record.digest[..] {
+        faults.push(Fault::EventChanged);
+    }
+    if payload(row, event).is_none_or(<[u8]>::is_empty) {
+        faults.push(Fault::PayloadOutside);
+    }
+    faults
+}
+
 /// Reads everything that a delivery or a look-up would.
 fn read<R: Fields>(row: &R) -> Result<(Record, Option<&[u8]>), sqlx::Error> {
     let record = rows::record(row)?;
@@ -151,6 +192,8 @@ fn read<R: Fields>(row: &R) -> Result<(Record, Option<&[u8]>), sqlx::Error> {
     for number in ["payload_start", "payload_end"] {
         rows::int(row, number)?;
     }
+    let redrive = row.bytes("redrive")?.map(RedriveId::from_bytes).transpose();
+    redrive.map_err(|error| sqlx::Error::Decode(error.into()))?;
     Ok((record, row.bytes("body")?))
 }
 

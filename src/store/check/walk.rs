@@ -7,43 +7,26 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row, SqlSafeStr, SqlStr};
 
 use super::Database;
-use super::connect::either;
 use super::findings::Fault;
 use super::survey::Survey;
-use crate::store::{Totals, rows};
+use crate::store::rows;
 
 /// Rows of one statement, which SQLite or PostgreSQL may have to sort.
 const BATCH: usize = 1000;
 
-/// The counts of each customer; those of several slots together.
-pub(in crate::store) const LEDGER: &str = "SELECT customer, \
-    CAST(sum(accepted) AS BIGINT), CAST(sum(duplicates) AS BIGINT), \
-    CAST(sum(queued) AS BIGINT), CAST(sum(delivered) AS BIGINT), CAST(sum(filtered) AS BIGINT), \
-    CAST(sum(dead) AS BIGINT), CAST(sum(expired) AS BIGINT), CAST(sum(retries) AS BIGINT), \
-    CAST(sum(failed_attempts) AS BIGINT) FROM ledger GROUP BY customer";
-
-/// Shows everything to the survey.
+/// Shows every row to the survey, and what has no notification.
 pub(super) async fn all(database: &mut Database, survey: &mut Survey) -> Result<(), sqlx::Error> {
     match database {
-        Database::Sqlite { connection, .. } => file(connection, survey).await?,
-        Database::Postgres(connection) => server(connection, survey).await?,
+        Database::Sqlite { connection, .. } => file(connection, survey).await,
+        Database::Postgres(connection) => server(connection, survey).await,
     }
-    either!(database, connection => {
-        let mut ledger = sqlx::query(LEDGER).fetch(connection);
-        while let Some(row) = ledger.try_next().await? {
-            match row.try_get(0) {
-                Ok(customer) => survey.ledger(customer, &Totals::of(|column| row.try_get(column + 1))?),
-                Err(why) => survey.broken_ledger(&why),
-            }
-        }
-    });
-    Ok(())
 }
 
 async fn file(connection: &mut SqliteConnection, survey: &mut Survey) -> Result<(), sqlx::Error> {
     // What is queued is in the queue by that alone.
     let statement = select(
         "CASE state WHEN 'queued' THEN due_at END AS queued_for, NULL AS owner",
+        "u.seq = notifications.seq",
         "seq > $1 ORDER BY seq",
         "e.seq = n.seq",
     );
@@ -61,12 +44,27 @@ async fn file(connection: &mut SqliteConnection, survey: &mut Survey) -> Result<
             break;
         }
     }
-    let mut orphans = sqlx::query_scalar(
-        "SELECT seq FROM events AS e WHERE NOT EXISTS (SELECT 1 FROM notifications AS n WHERE n.seq = e.seq)",
-    )
-    .fetch(connection);
-    while let Some(seq) = orphans.try_next().await? {
-        survey.orphan(Fault::EventOrphaned, seq);
+    for (fault, orphans) in [
+        (
+            Fault::EventOrphaned,
+            "SELECT seq FROM events AS e WHERE NOT EXISTS (SELECT 1 FROM notifications AS n WHERE n.seq = e.seq)",
+        ),
+        (
+            Fault::UndeliveredWrong,
+            "SELECT seq FROM undelivered AS u WHERE NOT EXISTS ( \
+               SELECT 1 FROM notifications AS n WHERE n.seq = u.seq \
+                 AND n.state = u.state AND coalesce(n.reason, '') = u.reason)",
+        ),
+        (
+            Fault::WordsMissing,
+            "SELECT seq FROM undelivered AS u WHERE NOT EXISTS ( \
+               SELECT 1 FROM undelivered_words AS w WHERE w.rowid = u.seq)",
+        ),
+    ] {
+        let mut orphans = sqlx::query_scalar(orphans).fetch(&mut *connection);
+        while let Some(seq) = orphans.try_next().await? {
+            survey.orphan(fault, seq);
+        }
     }
     Ok(())
 }
@@ -82,6 +80,7 @@ async fn server(connection: &mut PgConnection, survey: &mut Survey) -> Result<()
            AS queued_for, \
          (SELECT q.owner FROM queue AS q WHERE q.customer = notifications.customer AND q.seq = notifications.seq) \
            AS owner",
+        "u.customer = notifications.customer AND u.seq = notifications.seq",
         "seq >= $1 AND (seq, customer) > ($1, $2) ORDER BY seq, customer",
         "e.customer = n.customer AND e.seq = n.seq",
     );
@@ -110,6 +109,12 @@ async fn server(connection: &mut PgConnection, survey: &mut Survey) -> Result<()
             "SELECT seq FROM queue AS q WHERE NOT EXISTS ( \
                SELECT 1 FROM notifications AS n WHERE n.customer = q.customer AND n.seq = q.seq)",
         ),
+        (
+            Fault::UndeliveredWrong,
+            "SELECT seq FROM undelivered AS u WHERE NOT EXISTS ( \
+               SELECT 1 FROM notifications AS n WHERE n.customer = u.customer AND n.seq = u.seq \
+                 AND n.state = u.state AND coalesce(n.reason, '') = u.reason)",
+        ),
     ] {
         let mut orphans = sqlx::query_scalar(orphans).fetch(&mut *connection);
         while let Some(seq) = orphans.try_next().await? {
@@ -119,14 +124,17 @@ async fn server(connection: &mut PgConnection, survey: &mut Survey) -> Result<()
     Ok(())
 }
 
-/// Makes the statement for a batch of rows with their places in the queue and their events, in order.
-fn select(queue: &str, after: &str, event: &str) -> SqlStr {
+/// Makes the statement for a batch of rows in order, with their places in the queue, their events, and
+/// whether those that were not delivered are among the `undelivered`.
+fn select(queue: &str, undelivered: &str, after: &str, event: &str) -> SqlStr {
     let columns = rows::RECORD_COLUMNS;
     // Nothing but fixed text is in it.
     AssertSqlSafe(format!(
         "SELECT n.*, e.body FROM ( \
-           SELECT {columns}, create_application, payload_start, payload_end, {queue} FROM notifications \
-           WHERE {after} LIMIT {BATCH}) AS n \
+           SELECT {columns}, redrive, create_application, payload_start, payload_end, {queue}, \
+             CASE WHEN state IN ('dead', 'expired') \
+               THEN (SELECT u.seq FROM undelivered AS u WHERE {undelivered}) END AS undelivered \
+           FROM notifications WHERE {after} LIMIT {BATCH}) AS n \
          LEFT JOIN events AS e ON {event} ORDER BY n.seq, n.customer"
     ))
     .into_sql_str()

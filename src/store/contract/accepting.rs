@@ -7,7 +7,7 @@ use futures_util::future::{join, join_all};
 use super::Fixture;
 use crate::domain::{Customer, State, Timestamp};
 use crate::store::examples::{accept, customer, eventually, find, new, post_known, with_event};
-use crate::store::{Accepted, Filter, NewNotification};
+use crate::store::{Accepted, Filter, Narrowing, NewNotification};
 
 pub(super) async fn what_is_accepted_is_given_back_byte_for_byte<F: Fixture>() {
     let (fixture, odd) = (F::fresh().await, " {\"id\" : \"evt_1\",\t\"data\":{\"ü\":\"\\u0000\"}}\n");
@@ -141,7 +141,10 @@ async fn found_ids<F: Fixture>(
         let id = notification.event_id.as_str().to_owned();
         let filter = Filter {
             event_id: Some(id.clone()),
-            customer: Some(notification.customer),
+            narrowing: Narrowing {
+                customer: Some(notification.customer),
+                ..Narrowing::default()
+            },
             limit: 10,
             ..Filter::default()
         };

@@ -113,7 +113,7 @@ pub(super) async fn customers_that_wait_are_named_page_by_page<F: Fixture>() {
     let fixture = F::fresh().await;
     let store = fixture.open().await;
     for name in ["b", "d", "a", "c", "a", "b"] {
-        accept(&store, new(name, &NotificationId::generate().to_string())).await;
+        accept(&store, new(name, &NotificationId::generate(store.now()).to_string())).await;
     }
     let mut names = String::new();
     let mut after = None;

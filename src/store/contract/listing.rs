@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Fixture;
-use crate::domain::{State, Timestamp};
+use crate::domain::{NotificationId, State, Timestamp};
 use crate::store::examples::{accept, accept_leased, customer, delivered, new};
-use crate::store::{Filter, NewNotification};
+use crate::store::{Filter, Narrowing, NewNotification};
 
 pub(super) async fn pages_neither_repeat_nor_skip_whatever_is_accepted_meanwhile<F: Fixture>() {
     let fixture = F::fresh().await;
@@ -37,8 +37,10 @@ pub(super) async fn a_list_is_narrowed_by_everything_that_is_asked_for<F: Fixtur
     let store = fixture.open().await;
     let at = |millis| Timestamp::from_millis(millis);
     for (number, name) in ["acme", "globex", "acme", "acme"].into_iter().enumerate() {
+        let accepted_at = at(1000).after(Duration::from_millis(number as u64));
         let new = NewNotification {
-            accepted_at: at(1000).after(Duration::from_millis(number as u64)),
+            id: NotificationId::generate(accepted_at),
+            accepted_at,
             event_type: if number == 3 { "user.gone" } else { "invoice.paid" }.to_owned(),
             ..new(name, &format!("evt_{number}"))
         };
@@ -51,9 +53,12 @@ pub(super) async fn a_list_is_narrowed_by_everything_that_is_asked_for<F: Fixtur
         limit: 10,
         ..Filter::default()
     };
-    let acme = || Filter {
-        customer: Some(customer("acme")),
-        ..all()
+    let narrowed = |narrowing| Filter { narrowing, ..all() };
+    let acme = || {
+        narrowed(Narrowing {
+            customer: Some(customer("acme")),
+            ..Narrowing::default()
+        })
     };
     let table = [
         (all(), "3210", "newest first"),
@@ -75,19 +80,19 @@ pub(super) async fn a_list_is_narrowed_by_everything_that_is_asked_for<F: Fixtur
             "both together",
         ),
         (
-            Filter {
+            narrowed(Narrowing {
                 event_type: Some("user.gone".to_owned()),
-                ..all()
-            },
+                ..Narrowing::default()
+            }),
             "3",
             "one type",
         ),
         (
-            Filter {
+            narrowed(Narrowing {
                 from: Some(at(1001)),
                 to: Some(at(1003)),
-                ..all()
-            },
+                ..Narrowing::default()
+            }),
             "21",
             "from is in, to is not",
         ),
@@ -118,5 +123,46 @@ pub(super) async fn a_list_is_narrowed_by_everything_that_is_asked_for<F: Fixtur
             .collect();
         assert_eq!(found, expected, "{why}");
         assert_eq!(page.next.is_some(), expected == "32", "{why}");
+    }
+}
+
+/// More rows than one page looks at.
+const FILLERS: &str = "INSERT INTO notifications (customer, seq, id, event_key, event_id, account, application, \
+      create_application, event_type, payload_start, payload_end, digest, accepted_at, state, due_at) \
+    WITH RECURSIVE numbers (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < 120000) \
+    SELECT 'acme', n, CAST('x' || n AS BYTEA), 'filler_' || n, 'filler_' || n, 'default', 'app', FALSE, 'filler', 0, 1, \
+      CAST('x' AS BYTEA), 1, 'delivered', 1 FROM numbers";
+
+pub(super) async fn a_page_looks_at_so_many_rows_and_says_where_to_go_on<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let first = accept(&store, new("acme", "evt_1")).await;
+    fixture.tamper(FILLERS).await;
+    for state in [None, Some(State::Queued)] {
+        let mut cursor = None;
+        let (mut pages, mut found) = (0, Vec::new());
+        loop {
+            let page = store
+                .list(Filter {
+                    state,
+                    narrowing: Narrowing {
+                        customer: Some(customer("acme")),
+                        event_type: Some(first.event_type.clone()),
+                        ..Narrowing::default()
+                    },
+                    cursor,
+                    limit: 10,
+                    ..Filter::default()
+                })
+                .await
+                .unwrap();
+            pages += 1;
+            found.extend(page.records.into_iter().map(|record| record.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!((pages, found), (3, vec![first.id]), "{state:?}");
     }
 }

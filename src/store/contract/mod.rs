@@ -1,9 +1,12 @@
 //! What every database behind the store must do: one suite of laws, run for each of them.
 
 mod accepting;
+mod auditing;
 mod claiming;
 mod keeping;
 mod listing;
+mod pruning;
+mod redriving;
 mod settling;
 
 use super::Store;
@@ -18,6 +21,9 @@ trait Fixture: Sized {
 
     /// Returns where it is.
     fn url(&self) -> String;
+
+    /// Changes it behind the store's back.
+    async fn tamper(&self, statement: &'static str);
 
     async fn open(&self) -> Store {
         Store::open(options(self.url())).await.unwrap()
@@ -39,6 +45,17 @@ macro_rules! contract {
                 hundreds_of_accepts_at_once_are_all_answered,
                 a_caller_that_goes_away_leaves_nothing_leased,
             ],
+            auditing: [
+                a_cell_says_where_those_stand_that_were_accepted_in_its_minute,
+                a_series_has_a_point_for_each_step,
+                an_audit_counts_the_ledger_and_the_rows_of_what_it_is_about,
+                an_audit_does_not_count_more_rows_than_it_may,
+                a_lost_row_and_a_wrong_count_are_found_with_their_customer_and_minute,
+                what_the_ledger_has_no_cell_of_is_not_compared,
+                minutes_are_compared_from_either_end,
+                nothing_differs_while_everything_moves,
+                totals_are_added_up_page_by_page,
+            ],
             claiming: [
                 what_is_accepted_without_a_lease_can_be_claimed_at_once,
                 what_is_leased_cannot_be_claimed_until_the_lease_is_dropped,
@@ -56,6 +73,24 @@ macro_rules! contract {
             listing: [
                 pages_neither_repeat_nor_skip_whatever_is_accepted_meanwhile,
                 a_list_is_narrowed_by_everything_that_is_asked_for,
+                a_page_looks_at_so_many_rows_and_says_where_to_go_on,
+            ],
+            pruning: [
+                what_is_over_leaves_and_everything_else_stays,
+                a_step_looks_at_a_few_rows_and_takes_all_that_belongs_to_them,
+                requests_leave_before_their_notification,
+                kinds_of_dead_letters_are_counted_down_and_leave_with_the_last,
+                counts_by_minute_leave_and_are_not_made_again,
+                counts_of_an_old_minute_change_while_they_are_there,
+                what_was_sent_again_leaves_with_its_traces_and_redrives_after_their_end,
+            ],
+            redriving: [
+                what_was_not_delivered_is_found_by_what_it_died_of,
+                dead_letters_come_in_parts_in_either_order,
+                dead_letters_are_grouped_by_what_they_have_in_common,
+                a_dead_letter_that_is_sent_again_begins_anew_under_its_id,
+                a_redrive_gets_on_step_by_step_and_counts_what_came_of_it,
+                many_dead_letters_at_once_are_counted_by_kind,
             ],
             settling: [
                 requests_and_progress_are_given_back,
@@ -85,6 +120,10 @@ impl Fixture for DatabaseInDirectory {
     fn url(&self) -> String {
         self.url()
     }
+
+    async fn tamper(&self, statement: &'static str) {
+        self.tamper(statement).await;
+    }
 }
 
 impl Fixture for TestDatabase {
@@ -94,6 +133,10 @@ impl Fixture for TestDatabase {
 
     fn url(&self) -> String {
         self.url()
+    }
+
+    async fn tamper(&self, statement: &'static str) {
+        self.tamper(statement).await;
     }
 }
 

@@ -6,56 +6,55 @@ use std::fmt;
 use futures_util::TryStreamExt;
 use sqlx::Row;
 
+use super::table::{AT_THE_END, BELONGINGS};
 use crate::store::Totals;
-use crate::store::check::{Database, LEDGER, either};
+use crate::store::check::{self, Database, either};
 
-/// What a store holds. Events and attempts without a notification are not counted.
+/// What a store holds. What belongs to a notification that is not there is not counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Rows of notifications.
     pub notifications: i64,
     /// The same by state.
     pub states: BTreeMap<String, i64>,
-    /// Rows of events.
-    pub events: i64,
-    /// Bytes of them.
+    /// Bytes of their events.
     pub bytes: i64,
-    /// Rows of attempts.
-    pub attempts: i64,
+    /// Rows of each other table, those of several slots as one.
+    pub rows: BTreeMap<&'static str, i64>,
     /// The ledger of all customers.
     pub ledger: Totals,
+    /// Notifications accepted, as the minutes of the ledger have it.
+    pub accepted_in_minutes: i64,
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let states: Vec<String> = self
-            .states
-            .iter()
-            .map(|(state, count)| format!("{count} {state}"))
-            .collect();
-        let Totals {
-            accepted,
-            duplicates,
-            queued,
-            delivered,
-            filtered,
-            dead,
-            expired,
-            retries,
-            failed_attempts,
-        } = self.ledger;
+        let states = self.states.iter().map(|(state, count)| (state.as_str(), *count));
+        let rows = self.rows.iter().map(|(table, count)| (*table, *count));
+        let counted = Totals::COLUMNS.iter().copied().zip(self.ledger.values());
         write!(
             f,
-            "{} notifications ({}), {} events of {} bytes, {} attempts; counted {accepted} accepted, \
-             {duplicates} duplicates, {queued} queued, {delivered} delivered, {filtered} filtered, \
-             {dead} dead, {expired} expired, {retries} retries, {failed_attempts} failed attempts",
+            "{} notifications ({}), {} bytes of events; rows: {}; counted: {}; in minutes: {} accepted",
             self.notifications,
-            states.join(", "),
-            self.events,
+            list(states),
             self.bytes,
-            self.attempts,
+            list(rows),
+            list(counted),
+            self.accepted_in_minutes,
         )
     }
+}
+
+/// Names what there is any of.
+fn list<'a>(counts: impl Iterator<Item = (&'a str, i64)>) -> String {
+    let counts: Vec<String> = counts
+        .filter(|(_, count)| *count != 0)
+        .map(|(name, count)| format!("{count} {}", name.replace('_', " ")))
+        .collect();
+    if counts.is_empty() {
+        return "none".to_owned();
+    }
+    counts.join(", ")
 }
 
 /// The ledger, by customer; slots are added up.
@@ -64,27 +63,44 @@ pub(super) type Ledger = BTreeMap<String, Totals>;
 pub(super) async fn ledger(database: &mut Database) -> Result<Ledger, sqlx::Error> {
     let mut ledger = Ledger::new();
     either!(database, connection => {
-        let mut rows = sqlx::query(LEDGER).fetch(connection);
+        let mut rows = sqlx::query(check::ledger()).fetch(connection);
         while let Some(row) = rows.try_next().await? {
-            let totals = Totals::of(|column| row.try_get(column + 1))?;
-            ledger.insert(row.try_get(0)?, totals);
+            let totals = Totals::of(|column| row.try_get(column))?;
+            ledger.insert(row.try_get("customer")?, totals);
         }
     });
     Ok(ledger)
 }
 
-/// What is there up to a row: by state, how many rows and how many requests were made for them.
-pub(super) type Prefix = BTreeMap<String, (i64, i64)>;
+/// What there is of notifications in one state. Whatever a service does to one changes this.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OfState {
+    pub(super) rows: i64,
+    /// Requests that were made for them.
+    attempts: i64,
+    /// Times that they were sent again.
+    redrives: i64,
+}
 
-/// Counts what is there up to a row. Whatever a service does to a row changes this.
+/// What is there up to a row, by state.
+pub(super) type Prefix = BTreeMap<String, OfState>;
+
+/// Counts what is there up to a row.
 pub(super) async fn prefix(database: &mut Database, seq: i64) -> Result<Prefix, sqlx::Error> {
-    let query = "SELECT state, count(*), CAST(sum(attempts) AS BIGINT) FROM notifications WHERE seq <= $1 \
-                 GROUP BY state";
-    let states: Vec<(String, i64, i64)> = either!(database, connection => {
+    let query = "SELECT state, count(*), CAST(sum(attempts) AS BIGINT), CAST(sum(redrives) AS BIGINT) \
+                 FROM notifications WHERE seq <= $1 GROUP BY state";
+    let states: Vec<(String, i64, i64, i64)> = either!(database, connection => {
         sqlx::query_as(query).bind(seq).fetch_all(connection).await?
     });
-    let prefix = states.into_iter();
-    Ok(prefix.map(|(state, rows, made)| (state, (rows, made))).collect())
+    let of_state = |(state, rows, attempts, redrives)| {
+        let of_state = OfState {
+            rows,
+            attempts,
+            redrives,
+        };
+        (state, of_state)
+    };
+    Ok(states.into_iter().map(of_state).collect())
 }
 
 /// Counts everything.
@@ -94,42 +110,34 @@ pub(super) async fn counts(database: &mut Database) -> Result<Counts, sqlx::Erro
             .fetch_all(connection)
             .await?
     });
-    let (events, attempts) = match database {
-        Database::Sqlite { .. } => (
-            "SELECT count(*), CAST(coalesce(sum(length(e.body)), 0) AS BIGINT) \
-             FROM notifications AS n JOIN events AS e ON e.seq = n.seq",
-            "SELECT count(*) FROM notifications AS n JOIN attempts AS a ON a.seq = n.seq",
-        ),
-        Database::Postgres(_) => (
-            "SELECT count(*), CAST(coalesce(sum(octet_length(e.body)), 0) AS BIGINT) \
-             FROM notifications AS n JOIN events AS e ON e.customer = n.customer AND e.seq = n.seq",
-            "SELECT count(*) FROM notifications AS n JOIN attempts AS a \
-             ON a.customer = n.customer AND a.seq = n.seq",
-        ),
+    let shared = database.is_shared();
+    let bytes = if shared {
+        "SELECT CAST(coalesce(sum(octet_length(e.body)), 0) AS BIGINT) \
+         FROM notifications AS n JOIN events AS e ON e.customer = n.customer AND e.seq = n.seq"
+    } else {
+        "SELECT CAST(coalesce(sum(length(e.body)), 0) AS BIGINT) \
+         FROM notifications AS n JOIN events AS e ON e.seq = n.seq"
     };
-    let (events, bytes): (i64, i64) =
-        either!(database, connection => sqlx::query_as(events).fetch_one(connection).await?);
-    let attempts = database.number(attempts).await?;
+    let accepted = "SELECT CAST(coalesce(sum(accepted), 0) AS BIGINT) FROM ledger_minutes";
+    let mut rows = BTreeMap::new();
+    for table in BELONGINGS.iter() {
+        rows.insert(table.name, database.number(table.count(shared)).await?);
+    }
+    for table in AT_THE_END.iter() {
+        rows.insert(table.name, database.number(table.count_all()).await?);
+    }
     Ok(Counts {
         notifications: states.iter().map(|(_, count)| count).sum(),
         states: states.into_iter().collect(),
-        events,
-        bytes,
-        attempts,
+        bytes: database.number(bytes).await?,
+        rows,
         ledger: sum(&ledger(database).await?),
+        accepted_in_minutes: database.number(accepted).await?,
     })
 }
 
 fn sum(ledger: &Ledger) -> Totals {
-    ledger.values().fold(Totals::default(), |sum, totals| Totals {
-        accepted: sum.accepted + totals.accepted,
-        duplicates: sum.duplicates + totals.duplicates,
-        queued: sum.queued + totals.queued,
-        delivered: sum.delivered + totals.delivered,
-        filtered: sum.filtered + totals.filtered,
-        dead: sum.dead + totals.dead,
-        expired: sum.expired + totals.expired,
-        retries: sum.retries + totals.retries,
-        failed_attempts: sum.failed_attempts + totals.failed_attempts,
-    })
+    let mut sum = Totals::default();
+    ledger.values().for_each(|totals| sum.add(totals));
+    sum
 }

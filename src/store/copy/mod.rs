@@ -1,19 +1,22 @@
 //! Moves a stopped store to another database, of the same or of the other kind.
 //!
 //! ```text
-//! source   reads rows in order, as they were at one moment ──▶ target   inserts them, a transaction a batch
-//! server   the target's statements for PostgreSQL
-//! row      a notification with its event and attempts, column by column
-//! counts   what either side holds, to compare
+//! source ──▶ target   reads rows in order, as they were at one moment ──▶ inserts them, a transaction a batch
+//! table               what is carried over, each table described once
+//! statements          what follows from that for either database
+//! rows                some rows of a table, column by column
+//! counts              what either side holds, to compare
 //! ```
 //! Each batch is whole or not there at all, and they go in order; so what the target has last tells where to
-//! go on. The ledger is written last, and says that the copy is complete.
+//! go on. The ledger and what else is not of single notifications is written last, in one transaction, and
+//! says that the copy is complete.
 
 mod counts;
 mod error;
-mod row;
-mod server;
+mod rows;
 mod source;
+mod statements;
+mod table;
 mod target;
 
 #[cfg(test)]
@@ -118,13 +121,13 @@ impl Copying {
     /// Copies the next batch; tells whether there was one.
     async fn step(&mut self) -> Result<bool, CopyError> {
         let batch = self.source.batch(self.after, self.limits).await?;
-        let Some(last) = batch.last() else {
+        let copied = batch.notifications.len();
+        if copied == 0 {
             return Ok(false);
-        };
-        let last = last.seq;
+        }
         self.target.insert(&batch).await?;
-        self.after = last;
-        self.copied += count(batch.len());
+        self.after = batch.last;
+        self.copied += count(copied);
         Ok(true)
     }
 

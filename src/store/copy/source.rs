@@ -1,16 +1,31 @@
 //! The side that is read.
 
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+use futures_util::TryStreamExt;
 
 use super::counts::{self, Counts, Ledger, Prefix};
 use super::error::of_source;
-use super::row::{self, COLUMNS, Moved};
+use super::rows::{Readable, Rows};
+use super::table::{BELONGINGS, NOTIFICATIONS, Table};
 use super::{CopyError, Limits};
 use crate::domain::Timestamp;
 use crate::store::check::{Database, either};
 use crate::store::clock::machine_now;
 use crate::store::fields::Fields;
 use crate::store::rows;
+
+/// Rows of a table that are handed on together at the end.
+const HANDED_ON: usize = 2000;
+
+/// Notifications that follow each other, with what belongs to them.
+#[derive(Debug, PartialEq)]
+pub(super) struct Batch {
+    /// The number before the first.
+    pub(super) after: i64,
+    /// The number of the last.
+    pub(super) last: i64,
+    pub(super) notifications: Rows,
+    pub(super) belongings: Vec<Rows>,
+}
 
 /// A store that stays as it is while it is copied.
 pub(super) struct Source {
@@ -33,42 +48,60 @@ impl Source {
     }
 
     /// Reads what follows after a row, in order of the numbers.
-    pub(super) async fn batch(&mut self, after: i64, limits: Limits) -> Result<Vec<Moved>, CopyError> {
-        let statements = Statements::of(&self.database);
+    pub(super) async fn batch(&mut self, after: i64, limits: Limits) -> Result<Batch, CopyError> {
+        let shared = self.database.is_shared();
+        let mut batch = Batch {
+            after,
+            last: after,
+            notifications: Rows::of(&NOTIFICATIONS),
+            belongings: Vec::with_capacity(BELONGINGS.len()),
+        };
         either!(&mut self.database, connection => {
-            let found = sqlx::query(statements.notifications)
+            let found = sqlx::query(NOTIFICATIONS.batch(shared))
                 .bind(after)
                 .bind(limits.rows)
+                .bind(self.file_suspect_until)
                 .fetch_all(&mut *connection)
                 .await
                 .map_err(of_source)?;
-            let mut batch = Vec::with_capacity(found.len());
             let mut bytes = 0;
             for row in &found {
                 bytes += row.int("size").map_err(of_source)?.unwrap_or_default();
-                if bytes > limits.bytes && !batch.is_empty() {
+                if bytes > limits.bytes && batch.notifications.len() > 0 {
                     break;
                 }
-                batch.push(self::moved(row, self.file_suspect_until)?);
+                batch.last = read(row, &mut batch.notifications)?;
             }
-            let last = batch.last().map_or(after, |row: &Moved| row.seq);
-            let events = sqlx::query(statements.events).bind(after).bind(last);
-            for row in &events.fetch_all(&mut *connection).await.map_err(of_source)? {
-                let seq = rows::int(row, "seq").map_err(of_source)?;
-                let body = rows::bytes(row, "body").map_err(|source| CopyError::Row { seq, source })?;
-                if let Some(moved) = of(&mut batch, seq) {
-                    moved.event = Some(body.to_vec());
+            for table in BELONGINGS.iter() {
+                let query = sqlx::query(table.of_batch(shared)).bind(after).bind(batch.last);
+                let mut found = query.fetch(&mut *connection);
+                let mut rows = Rows::of(table);
+                while let Some(row) = found.try_next().await.map_err(of_source)? {
+                    read(&row, &mut rows)?;
+                }
+                batch.belongings.push(rows);
+            }
+        });
+        Ok(batch)
+    }
+
+    /// Reads a whole table, and hands on some rows at a time.
+    pub(super) async fn hand_on(
+        &mut self,
+        table: &'static Table,
+        mut take: impl AsyncFnMut(Rows) -> Result<(), CopyError>,
+    ) -> Result<(), CopyError> {
+        let statement = table.all(self.database.is_shared());
+        either!(&mut self.database, connection => {
+            let mut found = sqlx::query(statement).fetch(connection);
+            let mut rows = Rows::of(table);
+            while let Some(row) = found.try_next().await.map_err(of_source)? {
+                rows.push(&row).map_err(of_source)?;
+                if rows.len() == HANDED_ON {
+                    take(std::mem::replace(&mut rows, Rows::of(table))).await?;
                 }
             }
-            let attempts = sqlx::query(statements.attempts).bind(after).bind(last);
-            for row in &attempts.fetch_all(connection).await.map_err(of_source)? {
-                let seq = rows::int(row, "seq").map_err(of_source)?;
-                let made = row::attempt(row).map_err(|source| CopyError::Row { seq, source })?;
-                if let Some(moved) = of(&mut batch, seq) {
-                    moved.made.push(made);
-                }
-            }
-            Ok(batch)
+            take(rows).await
         })
     }
 
@@ -123,23 +156,11 @@ impl Source {
     }
 }
 
-/// Reads a row; in an embedded store one moment counts for all that waited before it.
-fn moved(row: &impl Fields, file_suspect_until: Option<i64>) -> Result<Moved, CopyError> {
+/// Reads a row of a notification, or of something that belongs to one; returns its number.
+fn read(row: &impl Readable, rows: &mut Rows) -> Result<i64, CopyError> {
     let seq = rows::int(row, "seq").map_err(of_source)?;
-    let mut moved = row::moved(row).map_err(|source| CopyError::Row { seq, source })?;
-    if let Some(until) = file_suspect_until
-        && moved.state == "queued"
-        && moved.accepted_at <= until
-    {
-        moved.suspect_at = Some(until);
-    }
-    Ok(moved)
-}
-
-/// Finds the row with a number in a batch, which is in order.
-fn of(batch: &mut [Moved], seq: i64) -> Option<&mut Moved> {
-    let place = batch.binary_search_by_key(&seq, |row| row.seq).ok()?;
-    batch.get_mut(place)
+    rows.push(row).map_err(|source| CopyError::Row { seq, source })?;
+    Ok(seq)
 }
 
 /// Returns until when a run may have sent what it did not record, as the next one to open the file would.
@@ -156,48 +177,4 @@ async fn file_suspect_until(database: &mut Database) -> Result<Option<i64>, sqlx
         Some((Some(_), until)) => until,
         None => None,
     })
-}
-
-/// What is asked for one batch.
-struct Statements {
-    notifications: SqlStr,
-    events: &'static str,
-    attempts: &'static str,
-}
-
-impl Statements {
-    fn of(database: &Database) -> Self {
-        // Nothing but fixed text is in it.
-        let fixed = |text: String| AssertSqlSafe(text).into_sql_str();
-        match database {
-            Database::Sqlite { .. } => Self {
-                notifications: fixed(format!(
-                    "SELECT {COLUMNS}, NULL AS suspect_at, \
-                       (SELECT length(e.body) FROM events AS e WHERE e.seq = n.seq) AS size \
-                     FROM notifications AS n WHERE seq > $1 ORDER BY seq LIMIT $2"
-                )),
-                events: "SELECT seq, body FROM events WHERE seq > $1 AND seq <= $2 ORDER BY seq",
-                attempts: "SELECT * FROM attempts WHERE seq > $1 AND seq <= $2 ORDER BY seq, number",
-            },
-            // What a run that is gone still owns is as suspect as if another had taken it over.
-            Database::Postgres(_) => Self {
-                notifications: fixed(format!(
-                    "SELECT {COLUMNS}, \
-                       CASE WHEN EXISTS ( \
-                           SELECT 1 FROM queue AS q \
-                           WHERE q.customer = n.customer AND q.seq = n.seq AND q.owner IS NOT NULL) \
-                         THEN now_ms() ELSE suspect_at END AS suspect_at, \
-                       (SELECT octet_length(e.body)::BIGINT FROM events AS e \
-                        WHERE e.customer = n.customer AND e.seq = n.seq) AS size \
-                     FROM notifications AS n WHERE seq > $1 ORDER BY seq LIMIT $2"
-                )),
-                events: "SELECT n.seq, e.body FROM notifications AS n JOIN events AS e \
-                           ON e.customer = n.customer AND e.seq = n.seq \
-                         WHERE n.seq > $1 AND n.seq <= $2",
-                attempts: "SELECT a.* FROM notifications AS n JOIN attempts AS a \
-                             ON a.customer = n.customer AND a.seq = n.seq \
-                           WHERE n.seq > $1 AND n.seq <= $2 ORDER BY a.seq, a.number",
-            },
-        }
-    }
 }

@@ -1,13 +1,15 @@
 //! The side that is written.
 
-use sqlx::Connection;
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::counts::{self, Counts, Ledger};
+use super::CopyError;
+use super::counts::{self, Counts};
 use super::error::{foreign, of_target};
-use super::row::Moved;
-use super::source::Source;
-use super::{CopyError, server};
+use super::rows::Rows;
+use super::source::{Batch, Source};
+use super::table::{AT_THE_END, BELONGINGS, WORDS};
 use crate::store::check::{Database, either};
 use crate::store::clock::machine_now;
 
@@ -45,65 +47,70 @@ impl Target {
             let text = format!("up to row {after}, it has not what the source has by now");
             return Err(foreign(text));
         }
-        let begun = Begun {
-            after,
-            rows: there
-                .values()
-                .map(|(rows, _)| u64::try_from(*rows).unwrap_or_default())
-                .sum(),
-            complete: false,
-        };
+        let rows = there.values().map(|of_state| of_state.rows).sum::<i64>();
         let ledger = counts::ledger(&mut self.database).await.map_err(of_target)?;
-        if !ledger.is_empty() {
-            if ledger != source.ledger().await? || self.counts().await? != source.counts().await? {
-                return Err(foreign("it is complete, and not equal to the source"));
-            }
-            return Ok(Begun {
-                complete: true,
-                ..begun
-            });
+        let complete = !ledger.is_empty();
+        if !complete {
+            self.check_incomplete().await?;
+        } else if ledger != source.ledger().await? || self.counts().await? != source.counts().await? {
+            return Err(foreign("it is complete, and not equal to the source"));
         }
-        for (query, what) in [
-            (
-                "SELECT count(*) FROM events AS e WHERE NOT EXISTS ( \
-                   SELECT 1 FROM notifications AS n WHERE n.seq = e.seq)",
-                "events without notifications",
-            ),
-            (
-                "SELECT count(*) FROM attempts AS a WHERE NOT EXISTS ( \
-                   SELECT 1 FROM notifications AS n WHERE n.seq = a.seq)",
-                "attempts without notifications",
-            ),
-        ] {
-            if self.database.number(query).await.map_err(of_target)? > 0 {
+        Ok(Begun {
+            after,
+            rows: u64::try_from(rows).unwrap_or_default(),
+            complete,
+        })
+    }
+
+    /// Makes sure that there is nothing but notifications with what belongs to them.
+    async fn check_incomplete(&mut self) -> Result<(), CopyError> {
+        let shared = self.database.is_shared();
+        let orphans = BELONGINGS
+            .iter()
+            .map(|table| (table.count_orphans(shared), format!("{} without notifications", table.name)));
+        let early = AT_THE_END
+            .iter()
+            .map(|table| (table.count_all(), format!("{} and no ledger", table.name)));
+        for (count, what) in orphans.chain(early) {
+            if self.database.number(count).await.map_err(of_target)? > 0 {
                 return Err(foreign(what));
             }
         }
-        Ok(begun)
+        Ok(())
     }
 
     /// Inserts a batch, or nothing of it.
-    pub(super) async fn insert(&mut self, batch: &[Moved]) -> Result<(), CopyError> {
-        let inserted = match &mut self.database {
-            Database::Sqlite { connection, .. } => insert_into_file(connection, batch).await,
-            Database::Postgres(connection) => server::insert(connection, batch).await,
+    pub(super) async fn insert(&mut self, batch: &Batch) -> Result<(), CopyError> {
+        self.begin().await?;
+        self.insert_rows(&batch.notifications).await?;
+        for rows in &batch.belongings {
+            self.insert_rows(rows).await?;
+        }
+        let derived = match &mut self.database {
+            Database::Sqlite { connection, .. } => make_searchable(connection, batch).await,
+            Database::Postgres(connection) => queue(connection, &batch.notifications).await,
         };
-        inserted.map_err(of_target)
+        derived.map_err(of_target)?;
+        self.execute("COMMIT").await
     }
 
     /// Writes the ledger and what else makes a store of the rows, of which `last` is the last.
     pub(super) async fn finish(&mut self, source: &mut Source, last: i64) -> Result<(), CopyError> {
-        let ledger = source.ledger().await?;
-        let finished = match &mut self.database {
-            Database::Sqlite { connection, .. } => {
-                let suspect_until = source.suspect_until().await?;
-                finish_file(connection, &ledger, suspect_until).await
-            }
+        self.begin().await?;
+        for table in AT_THE_END.iter() {
+            source
+                .hand_on(table, async |rows| self.insert_rows(&rows).await)
+                .await?;
+        }
+        let made = match &mut self.database {
+            Database::Sqlite { connection, .. } => note_run(connection, source.suspect_until().await?).await,
             Database::Postgres(connection) => {
-                server::finish(connection, &ledger, last, source.all_suspect_until()).await
+                let suspect_until = source.all_suspect_until();
+                prepare_server(connection, last, suspect_until).await
             }
         };
-        finished.map_err(of_target)
+        made.map_err(of_target)?;
+        self.execute("COMMIT").await
     }
 
     pub(super) async fn counts(&mut self) -> Result<Counts, CopyError> {
@@ -122,111 +129,82 @@ impl Target {
         })
         .map_err(of_target)
     }
-}
 
-async fn insert_into_file(connection: &mut SqliteConnection, batch: &[Moved]) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    for row in batch {
-        insert_notification(&mut transaction, row).await?;
-        if let Some(event) = &row.event {
-            sqlx::query("INSERT INTO events (seq, body) VALUES ($1, $2)")
-                .bind(row.seq)
-                .bind(&event[..])
-                .execute(&mut *transaction)
-                .await?;
-        }
-        for attempt in &row.made {
-            sqlx::query(
-                "INSERT INTO attempts (seq, number, step, started_at, duration_ms, answer, status, detail) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            )
-            .bind(row.seq)
-            .bind(attempt.number)
-            .bind(&attempt.step[..])
-            .bind(attempt.started_at)
-            .bind(attempt.duration_ms)
-            .bind(&attempt.answer[..])
-            .bind(attempt.status)
-            .bind(&attempt.detail[..])
-            .execute(&mut *transaction)
-            .await?;
-        }
+    /// Begins a transaction. Whatever fails in it fails the copy, and takes the transaction with it.
+    async fn begin(&mut self) -> Result<(), CopyError> {
+        let begin = if self.database.is_shared() {
+            "BEGIN"
+        } else {
+            "BEGIN IMMEDIATE"
+        };
+        self.execute(begin).await
     }
-    transaction.commit().await
-}
 
-async fn insert_notification(connection: &mut SqliteConnection, row: &Moved) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO notifications (seq, id, customer, event_key, event_id, account, application, \
-           create_application, event_type, occurred_at, payload_start, payload_end, digest, accepted_at, \
-           state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, message_id, reason, \
-           detail, status, settled_at, sent_at, sent_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-           $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)",
-    )
-    .bind(row.seq)
-    .bind(&row.id[..])
-    .bind(&row.customer[..])
-    .bind(&row.event_key[..])
-    .bind(&row.event_id[..])
-    .bind(&row.account[..])
-    .bind(&row.application[..])
-    .bind(row.create_application)
-    .bind(&row.event_type[..])
-    .bind(row.occurred_at)
-    .bind(row.payload_start)
-    .bind(row.payload_end)
-    .bind(&row.digest[..])
-    .bind(row.accepted_at)
-    .bind(&row.state[..])
-    .bind(row.due_at)
-    .bind(&row.stage[..])
-    .bind(row.stage_since)
-    .bind(row.resends)
-    .bind(row.attempts)
-    .bind(row.spent)
-    .bind(row.ambiguous)
-    .bind(row.message_id.as_deref())
-    .bind(row.reason.as_deref())
-    .bind(row.detail.as_deref())
-    .bind(row.status)
-    .bind(row.settled_at)
-    .bind(row.sent_at)
-    .bind(row.sent_ms)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn finish_file(
-    connection: &mut SqliteConnection,
-    ledger: &Ledger,
-    suspect_until: Option<i64>,
-) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    for (customer, totals) in ledger {
-        sqlx::query(
-            "INSERT INTO ledger (customer, accepted, duplicates, queued, delivered, filtered, dead, expired, \
-               retries, failed_attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        )
-        .bind(&customer[..])
-        .bind(totals.accepted)
-        .bind(totals.duplicates)
-        .bind(totals.queued)
-        .bind(totals.delivered)
-        .bind(totals.filtered)
-        .bind(totals.dead)
-        .bind(totals.expired)
-        .bind(totals.retries)
-        .bind(totals.failed_attempts)
-        .execute(&mut *transaction)
-        .await?;
+    async fn insert_rows(&mut self, rows: &Rows) -> Result<(), CopyError> {
+        let inserted = match &mut self.database {
+            Database::Sqlite { connection, .. } => rows.insert_into_file(connection).await,
+            Database::Postgres(connection) => rows.insert_into_server(connection).await,
+        };
+        inserted.map_err(of_target)
     }
-    // A run that stopped cleanly, and hands on until when rows are suspect.
+
+    async fn execute(&mut self, statement: &'static str) -> Result<(), CopyError> {
+        let done = either!(&mut self.database, connection => {
+            sqlx::query(statement).execute(connection).await.map(drop)
+        });
+        done.map_err(of_target)
+    }
+}
+
+/// Makes the words by which a file finds what was not delivered.
+async fn make_searchable(connection: &mut SqliteConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+    // Nothing but fixed text is in it.
+    let statement = AssertSqlSafe(format!(
+        "INSERT INTO undelivered_words (rowid, words) SELECT u.seq, {WORDS} \
+         FROM undelivered AS u JOIN notifications AS n ON n.seq = u.seq WHERE u.seq > $1 AND u.seq <= $2"
+    ));
+    let query = sqlx::query(statement).bind(batch.after).bind(batch.last);
+    query.execute(connection).await.map(drop)
+}
+
+/// Puts what waits into the queue.
+async fn queue(connection: &mut PgConnection, notifications: &Rows) -> Result<(), sqlx::Error> {
+    let statement = "INSERT INTO queue (customer, seq, due_at) SELECT customer, seq, due_at \
+                     FROM unnest($1::TEXT[], $2::BIGINT[], $3::BIGINT[], $4::TEXT[]) \
+                       AS n (customer, seq, due_at, state) WHERE state = 'queued'";
+    let query = notifications.bound(statement, ["customer", "seq", "due_at", "state"]);
+    query.execute(connection).await.map(drop)
+}
+
+/// Notes a run that stopped cleanly, and hands on until when rows are suspect.
+async fn note_run(connection: &mut SqliteConnection, suspect_until: Option<i64>) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO runs (started_at, stopped_at, suspect_until) VALUES ($1, $1, $2)")
         .bind(machine_now().as_millis())
         .bind(suspect_until)
-        .execute(&mut *transaction)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Sees to it that the next row gets the next number. With `suspect_until`, the source's last run ended
+/// badly, be it after some rows were copied.
+async fn prepare_server(
+    connection: &mut PgConnection,
+    last: i64,
+    suspect_until: Option<i64>,
+) -> Result<(), sqlx::Error> {
+    if let Some(until) = suspect_until {
+        sqlx::query(
+            "UPDATE notifications SET suspect_at = $1 \
+             WHERE state = 'queued' AND accepted_at <= $1 AND suspect_at IS DISTINCT FROM $1",
+        )
+        .bind(until)
+        .execute(&mut *connection)
         .await?;
-    transaction.commit().await
+    }
+    sqlx::query("SELECT setval('notification_seq', greatest($1, 1), $1 > 0)")
+        .bind(last)
+        .execute(connection)
+        .await
+        .map(drop)
 }

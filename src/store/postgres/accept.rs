@@ -3,10 +3,10 @@
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::domain::{Customer, EventId, State, Timestamp};
+use crate::domain::{ApplicationRule, Customer, EventId, State, Timestamp};
+use crate::store::changes::Changes;
 use crate::store::known::{self, Known};
 use crate::store::lease::LeasedRow;
-use crate::store::ledger::Changes;
 use crate::store::port::{Accept, AcceptReceipt};
 use crate::store::{Existing, NewNotification, StoreError, rows};
 
@@ -51,7 +51,7 @@ pub(super) async fn run(
         let customer = &accept.new.customer;
         match verdict {
             Verdict::New(event_id) => {
-                changes.accepted(customer, State::Queued);
+                changes.accepted(customer, accept.new.accepted_at, State::Queued);
                 AcceptReceipt::Stored {
                     event_id,
                     lease: leases.next().flatten(),
@@ -59,7 +59,7 @@ pub(super) async fn run(
             }
             Verdict::Known(existing) => {
                 if existing.other_event.is_none() {
-                    changes.duplicate(customer);
+                    changes.duplicate(customer, accept.new.accepted_at);
                 }
                 AcceptReceipt::Known(existing)
             }
@@ -121,15 +121,17 @@ async fn insert(
              CASE WHEN lease AND EXISTS (SELECT 1 FROM me) THEN nextval('lease_fence') END AS fence \
            FROM unnest($2::TEXT[], $3::BYTEA[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::TEXT[], $8::BOOLEAN[], \
              $9::TEXT[], $10::BIGINT[], $11::BIGINT[], $12::BIGINT[], $13::BYTEA[], $14::BIGINT[], \
-             $15::BOOLEAN[], $16::BYTEA[]) WITH ORDINALITY \
+             $15::BOOLEAN[], $16::BYTEA[], $17::BIGINT[], $18::TEXT[], $19::TEXT[], $20::TEXT[]) WITH ORDINALITY \
              AS given (customer, id, event_key, event_id, account, application, create_application, event_type, \
-               occurred_at, payload_start, payload_end, digest, accepted_at, lease, body, place)), \
+               occurred_at, payload_start, payload_end, digest, accepted_at, lease, body, expires_at, accepted_by, \
+               customer_rule, application_rule, place)), \
          stored AS ( \
            INSERT INTO notifications (customer, seq, id, event_key, event_id, account, application, \
              create_application, event_type, occurred_at, payload_start, payload_end, digest, accepted_at, due_at, \
-             state) \
+             expires_at, accepted_by, customer_rule, application_rule, state) \
            SELECT customer, seq, id, event_key, event_id, account, application, create_application, event_type, \
-             occurred_at, payload_start, payload_end, digest, accepted_at, accepted_at, 'queued' FROM new), \
+             occurred_at, payload_start, payload_end, digest, accepted_at, accepted_at, expires_at, accepted_by, \
+             customer_rule, application_rule, 'queued' FROM new), \
          kept AS (INSERT INTO events (customer, seq, body) SELECT customer, seq, body FROM new), \
          queued AS ( \
            INSERT INTO queue (customer, seq, due_at, owner, fence) \
@@ -153,6 +155,10 @@ async fn insert(
     .bind(numbers(candidates, |new| Some(new.accepted_at.as_millis())))
     .bind(candidates.iter().map(|(accept, _)| accept.lease).collect::<Vec<_>>())
     .bind(bytes(candidates, |new| &new.event))
+    .bind(numbers(candidates, |new| new.expires_at.map(Timestamp::as_millis)))
+    .bind(names(candidates, |new| new.origin.key.as_deref()))
+    .bind(names(candidates, |new| new.origin.customer_rule.as_deref()))
+    .bind(names(candidates, |new| new.origin.application_rule.map(ApplicationRule::as_str)))
     .fetch_all(connection)
     .await?;
     for (place, row, fence) in leased {
@@ -171,6 +177,13 @@ async fn insert(
 type Candidate<'a> = (Accept<'a>, EventId);
 
 fn texts<'a>(candidates: &[Candidate<'a>], of: impl Fn(&'a NewNotification) -> &'a str) -> Vec<&'a str> {
+    candidates.iter().map(|(accept, _)| of(accept.new)).collect()
+}
+
+fn names<'a>(
+    candidates: &[Candidate<'a>],
+    of: impl Fn(&'a NewNotification) -> Option<&'a str>,
+) -> Vec<Option<&'a str>> {
     candidates.iter().map(|(accept, _)| of(accept.new)).collect()
 }
 

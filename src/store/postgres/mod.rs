@@ -4,12 +4,15 @@
 //! accept   stores what is new           replica   this process among the others: lease, clock, takeover
 //! claim    leases what is due           ledger    counts, in rows of this replica's own
 //! settle   records what came of it      read      look-ups, on connections of their own
-//! prune    deletes what is old          accounts  budgets and gates that replicas share
-//! hints    says and hears that something is free     pool     connections for look-ups and accounts
+//! prune    finds what is over           accounts  budgets and gates that replicas share
+//! remove   deletes rows                 pool      connections for look-ups and accounts
+//! redrive  sends dead letters again     audit     compares the ledger with the rows
+//! hints    says and hears that something is free
 //! ```
 
 mod accept;
 mod accounts;
+mod audit;
 mod claim;
 mod hints;
 mod ledger;
@@ -17,6 +20,8 @@ mod open;
 mod pool;
 mod prune;
 mod read;
+mod redrive;
+mod remove;
 mod replica;
 mod settle;
 
@@ -26,11 +31,12 @@ use std::time::Duration;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
+use super::changes::Changes;
 use super::lease::{LeasedRow, Term};
-use super::ledger::Changes;
 use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
-use super::{StoreError, Trouble};
-use crate::domain::{Customer, Reason, State, Timestamp};
+use super::retention::{Cutoffs, Retention};
+use super::{DeadLetters, Redrive, RedriveStep, StoreError, Trouble};
+use crate::domain::{Customer, RedriveState, Timestamp};
 pub(super) use open::{MIGRATIONS, open};
 pub(super) use read::Reader;
 pub(super) use replica::REGISTRY_LOCK;
@@ -45,9 +51,14 @@ pub(super) struct Postgres {
     /// None while the database is in trouble.
     connection: Option<PgConnection>,
     replica: Replica,
+    retention: Retention,
 }
 
 impl Postgres {
+    fn changes(&self) -> Changes {
+        Changes::since(self.retention.cutoffs(self.replica.now()).minute)
+    }
+
     /// Does a piece of work on the connection, in a transaction. Whatever goes wrong, the connection
     /// is clean afterwards or given up.
     async fn within<T>(
@@ -86,13 +97,14 @@ impl WriteSide for Postgres {
     }
 
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<Vec<AcceptReceipt>, StoreError> {
+        let now = self.replica.now();
+        let mut changes = self.changes();
         let receipts = self
             .within(async |connection, replica| {
-                let mut changes = Changes::default();
                 let receipts = accept::run(connection, &batch.accepts, replica.run(), &mut changes).await?;
                 settle::run(connection, &batch.settlements, replica.run(), &mut changes).await?;
                 for customer in batch.duplicates {
-                    changes.duplicate(customer);
+                    changes.duplicate(customer, now);
                 }
                 ledger::add(connection, replica.slot(), &changes).await?;
                 Ok(receipts)
@@ -144,22 +156,10 @@ impl WriteSide for Postgres {
         why: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let mut changes = self.changes();
         self.within(async |connection, replica| {
-            let done = sqlx::query(
-                "WITH gone AS (DELETE FROM queue WHERE customer = $4 AND seq = $5) \
-                 UPDATE notifications SET state = 'dead', reason = $1, detail = $2, settled_at = $3 \
-                 WHERE customer = $4 AND seq = $5 AND state = 'queued'",
-            )
-            .bind(Reason::Unreadable.as_str())
-            .bind(why)
-            .bind(now.as_millis())
-            .bind(customer.as_str())
-            .bind(row)
-            .execute(&mut *connection)
-            .await?;
-            if done.rows_affected() == 1 {
-                let mut changes = Changes::default();
-                changes.moved(customer, State::Queued, State::Dead);
+            if let Some(row) = settle::set_aside(connection, customer, row, why, now).await? {
+                changes.unreadable(customer, row.accepted_at, row.event_type, row.redrive, now);
                 ledger::add(connection, replica.slot(), &changes).await?;
             }
             Ok(())
@@ -167,9 +167,81 @@ impl WriteSide for Postgres {
         .await
     }
 
-    async fn prune(&mut self, after: i64, limit: u32, cutoff: Timestamp) -> Result<Option<i64>, StoreError> {
-        self.within(async |connection, _| prune::run(connection, after, limit, cutoff).await)
+    async fn add_redrive(&mut self, redrive: &Redrive) -> Result<(), StoreError> {
+        self.within(async |connection, _| redrive::add(connection, redrive).await)
             .await
+    }
+
+    async fn change_redrive(
+        &mut self,
+        redrive: &Redrive,
+        to: RedriveState,
+        why: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.within(async |connection, _| redrive::change(connection, redrive, to, why, now).await)
+            .await
+    }
+
+    async fn redrive(&mut self, step: &RedriveStep, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let mut changes = self.changes();
+        self.within(async |connection, replica| {
+            if !redrive::advance(connection, step, now).await? {
+                return Ok(None);
+            }
+            let (id, key) = (step.redrive.id, step.redrive.key.as_deref());
+            let rows = &step.letters.rows;
+            let sent = redrive::put_back(connection, rows, Some(id), key, now, &mut changes).await?;
+            redrive::count(connection, id, sent).await?;
+            ledger::add(connection, replica.slot(), &changes).await?;
+            Ok(u64::try_from(sent).ok())
+        })
+        .await
+    }
+
+    async fn redrive_one(
+        &mut self,
+        customer: &Customer,
+        row: i64,
+        key: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut changes = self.changes();
+        self.within(async |connection, replica| {
+            let rows = [(customer.clone(), row)];
+            let sent = redrive::put_back(connection, &rows, None, key, now, &mut changes).await?;
+            ledger::add(connection, replica.slot(), &changes).await?;
+            Ok(sent == 1)
+        })
+        .await
+    }
+
+    async fn purge(&mut self, letters: &DeadLetters) -> Result<u64, StoreError> {
+        let changes = self.changes();
+        self.within(async |connection, replica| {
+            let dead = redrive::dead(connection, &letters.rows).await?;
+            let gone = remove::run(connection, replica.slot(), &dead, changes).await?;
+            Ok(u64::try_from(gone).unwrap_or(u64::MAX))
+        })
+        .await
+    }
+
+    async fn prune(&mut self, after: i64, limit: u32, cutoffs: &Cutoffs) -> Result<Option<i64>, StoreError> {
+        let changes = self.changes();
+        self.within(async |connection, replica| {
+            prune::run(connection, replica.slot(), (after, limit), cutoffs, changes).await
+        })
+        .await
+    }
+
+    async fn prune_counts(&mut self, limit: u32, cutoffs: &Cutoffs) -> Result<bool, StoreError> {
+        self.within(async |connection, _| prune::counts(connection, limit, cutoffs).await)
+            .await
+    }
+
+    /// The server reuses the space by itself.
+    async fn shrink(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn revive(&mut self) -> Result<(), StoreError> {

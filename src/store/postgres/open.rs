@@ -15,6 +15,7 @@ use super::{PATIENCE, Postgres, Reader, hints, in_time};
 use crate::domain::Customer;
 use crate::store::StoreError;
 use crate::store::clock::Clock;
+use crate::store::retention::Retention;
 
 /// Connections that read beside the writer; one of them listens.
 const READERS: u32 = 5;
@@ -40,7 +41,12 @@ pub(in crate::store) struct Opened {
 }
 
 /// Connects, and joins the replicas that use the database already. Leases last for `lasts`.
-pub(in crate::store) async fn open(url: &str, lasts: Duration, clock: Clock) -> Result<Opened, StoreError> {
+pub(in crate::store) async fn open(
+    url: &str,
+    lasts: Duration,
+    retention: Retention,
+    clock: Clock,
+) -> Result<Opened, StoreError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|source| StoreError::Options(source.into()))?
         .application_name("svix-hooks")
@@ -63,6 +69,7 @@ pub(in crate::store) async fn open(url: &str, lasts: Duration, clock: Clock) -> 
         options,
         connection: Some(connection),
         replica,
+        retention,
     };
     Ok(Opened {
         write_side: postgres,

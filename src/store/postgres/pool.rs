@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::answer_within;
@@ -41,6 +42,27 @@ impl Pool {
             answer
         }
         .boxed()
+    }
+
+    /// Asks on a connection of its own that shows everything as of one moment.
+    pub(super) fn ask_snapshot<'a, T: Send>(
+        &'a self,
+        question: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, StoreError>>
+        + Send
+        + 'static,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
+        self.ask(move |connection| {
+            async move {
+                let mut snapshot = connection
+                    .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                    .await?;
+                let answer = question(&mut snapshot).await;
+                // There is nothing to be kept.
+                snapshot.rollback().await?;
+                answer
+            }
+            .boxed()
+        })
     }
 
     pub(super) async fn close(&self) {

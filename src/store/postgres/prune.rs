@@ -1,50 +1,86 @@
-//! Deletes settled notifications whose time is over, a few at a time.
+//! Deletes what is over, a little at a time.
 
 use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::domain::Timestamp;
+use super::remove;
 use crate::store::StoreError;
+use crate::store::changes::Changes;
+use crate::store::retention::{Cutoffs, LOOK_COLUMNS, Look};
 
 /// One replica at a time deletes, under this lock.
 const PRUNE_LOCK: i64 = 0x7376_6978_0002;
 
-/// Deletes what was settled before `cutoff` among the `limit` rows after `after`; dead letters stay.
-/// Returns the last row looked at, or nothing where the end was reached or another replica is at it.
+/// Deletes what is over among the `limit` rows after `after`, and old requests of those that stay. Returns the last
+/// row looked at, or nothing where nothing after it can be over or another replica is at it.
 pub(super) async fn run(
     connection: &mut PgConnection,
-    after: i64,
-    limit: u32,
-    cutoff: Timestamp,
+    slot: i64,
+    (after, limit): (i64, u32),
+    cutoffs: &Cutoffs,
+    changes: Changes,
 ) -> Result<Option<i64>, StoreError> {
-    let free: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
-        .bind(PRUNE_LOCK)
-        .fetch_one(&mut *connection)
-        .await?;
-    if !free {
+    if !lock(connection).await? {
         return Ok(None);
     }
-    let last: Option<i64> = sqlx::query_scalar(
-        "SELECT max(seq) FROM (SELECT seq, accepted_at FROM notifications WHERE seq > $1 ORDER BY seq LIMIT $2) \
-         AS some WHERE accepted_at < $3",
+    let statement = format!("SELECT {LOOK_COLUMNS} FROM notifications WHERE seq > $1 ORDER BY seq LIMIT $2");
+    // Nothing but fixed text is in it.
+    let query = sqlx::query(AssertSqlSafe(statement).into_sql_str());
+    let found = query
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *connection)
+        .await?;
+    let look = Look::at(&found, cutoffs);
+    if !look.over.is_empty() {
+        remove::run(connection, slot, &look.over, changes).await?;
+    }
+    if !look.stay.is_empty() {
+        sqlx::query(
+            "DELETE FROM attempts AS a USING unnest($1::TEXT[], $2::BIGINT[]) AS stay (customer, seq) \
+             WHERE a.customer = stay.customer AND a.seq = stay.seq AND a.started_at < $3",
+        )
+        .bind(remove::customers(&look.stay))
+        .bind(remove::seqs(&look.stay))
+        .bind(cutoffs.attempts.as_millis())
+        .execute(connection)
+        .await?;
+    }
+    Ok(look.last)
+}
+
+/// Deletes up to `limit` counts of minutes that are over, those of all slots together, and as many redrives. Returns
+/// whether there may be more.
+pub(super) async fn counts(
+    connection: &mut PgConnection,
+    limit: u32,
+    cutoffs: &Cutoffs,
+) -> Result<bool, StoreError> {
+    if !lock(connection).await? {
+        return Ok(false);
+    }
+    // Whole minutes: whoever compares what is left with the rows finds all of a minute or nothing.
+    let minutes = sqlx::query(
+        "DELETE FROM ledger_minutes WHERE minute < $1 AND minute <= coalesce( \
+           (SELECT minute FROM ledger_minutes ORDER BY minute LIMIT 1 OFFSET $2), $1)",
     )
-    .bind(after)
+    .bind(cutoffs.minute)
+    .bind(i64::from(limit.saturating_sub(1)))
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
+    let redrives = sqlx::query(
+        "DELETE FROM redrives WHERE id = ANY (ARRAY (SELECT id FROM redrives WHERE finished_at < $1 LIMIT $2))",
+    )
+    .bind(cutoffs.settled.as_millis())
     .bind(i64::from(limit))
-    .bind(cutoff.as_millis())
-    .fetch_one(&mut *connection)
-    .await?;
-    let Some(last) = last else { return Ok(None) };
-    sqlx::query(
-        "WITH old AS ( \
-           DELETE FROM notifications WHERE seq > $1 AND seq <= $2 \
-             AND state IN ('delivered', 'filtered', 'expired') AND settled_at < $3 RETURNING customer, seq), \
-         events AS ( \
-           DELETE FROM events USING old WHERE events.customer = old.customer AND events.seq = old.seq) \
-         DELETE FROM attempts USING old WHERE attempts.customer = old.customer AND attempts.seq = old.seq",
-    )
-    .bind(after)
-    .bind(last)
-    .bind(cutoff.as_millis())
     .execute(connection)
     .await?;
-    Ok(Some(last))
+    Ok(minutes.max(redrives.rows_affected()) >= u64::from(limit))
+}
+
+/// Makes sure, until the transaction ends, that no other replica deletes; tells whether that is so.
+async fn lock(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let free = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(PRUNE_LOCK);
+    Ok(free.fetch_one(connection).await?)
 }

@@ -1,15 +1,28 @@
 //! Look-ups, beside the writer.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::postgres::Postgres;
-use sqlx::{QueryBuilder, Row};
+use sqlx::postgres::{PgConnection, Postgres};
+use sqlx::{Connection, QueryBuilder, Row};
 
+use super::audit;
 use super::pool::Pool;
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
+use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
+use crate::store::narrowing::{ALL, Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
-use crate::store::{Record, StoreError, Totals, rows};
+use crate::store::undelivered::{self, DeadQuery};
+use crate::store::{
+    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, StoreError, Totals,
+    rows,
+};
+
+/// Rows that are read and sorted to find a page by words.
+const FEW: i64 = 5000;
 
 /// The reading side of the shared store.
 pub(in crate::store) struct Reader {
@@ -19,6 +32,59 @@ pub(in crate::store) struct Reader {
 impl Reader {
     pub(super) fn new(pool: Pool) -> Self {
         Self { pool }
+    }
+}
+
+/// Leads the server to the words where few rows have them, and along the rows where many do: of words that are
+/// not common it knows nothing, and takes them for less rare than they are. Tells whether many have them, where
+/// words are asked for.
+async fn lead(connection: &mut PgConnection, filter: &Filter) -> Result<Option<bool>, sqlx::Error> {
+    let Some(words) = &filter.narrowing.words else {
+        return Ok(None);
+    };
+    let found: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM ( \
+           SELECT 1 FROM undelivered WHERE lexemes @@ plainto_tsquery('simple', $1) LIMIT $2) AS found",
+    )
+    .bind(Postgres::words(words))
+    .bind(FEW + 1)
+    .fetch_one(&mut *connection)
+    .await?;
+    let many = found > FEW;
+    let way = if many {
+        "SET LOCAL enable_bitmapscan = off"
+    } else {
+        "SET LOCAL enable_indexscan = off"
+    };
+    sqlx::query(way).execute(connection).await?;
+    Ok(Some(many))
+}
+
+/// Finds the numbers of the rows around the times asked for.
+async fn times(
+    connection: &mut PgConnection,
+    narrowing: &Narrowing,
+) -> Result<Option<(i64, i64)>, sqlx::Error> {
+    match narrowing.span_query::<Postgres>() {
+        Some(mut query) => query.build_query_as().fetch_one(connection).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+impl Dialect for Postgres {
+    const OF_CUSTOMER: Source = ALL;
+    const UNDELIVERED: Source = Source {
+        from: "undelivered AS u",
+        seq: "u.seq",
+        join: "JOIN notifications AS n ON n.customer = u.customer AND n.seq = u.seq",
+        looked_at: "undelivered",
+    };
+    const UNDELIVERED_OF_CUSTOMER: Source = Self::UNDELIVERED;
+    const BY_WORDS: Source = Self::UNDELIVERED;
+    const MATCHES: (&'static str, &'static str) = (" AND u.lexemes @@ plainto_tsquery('simple', ", ")");
+
+    fn words(text: &str) -> String {
+        text.replace('\0', " ")
     }
 }
 
@@ -65,8 +131,96 @@ impl ReadSide for Reader {
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>> {
         self.pool.ask(move |connection| {
             async move {
-                let found = filter.query::<Postgres>().build().fetch_all(connection).await?;
-                Ok(filter.page(&found))
+                let mut transaction = connection.begin().await?;
+                let mut span = filter.span(times(&mut transaction, &filter.narrowing).await?);
+                let many = lead(&mut transaction, &filter).await?;
+                let bound: Option<i64> = match filter.bound_query::<Postgres>(span, many == Some(true)) {
+                    // Few rows can all be looked at.
+                    Some(mut query) if many != Some(false) => {
+                        let query = query.build_query_scalar();
+                        query.fetch_optional(&mut *transaction).await?
+                    }
+                    _ => None,
+                };
+                span.above = bound.map_or(span.above, |bound| bound - 1);
+                // Planned for these very values: which index is best depends on them.
+                let mut query = filter.query::<Postgres>(span);
+                let query = query.build().persistent(false);
+                let found = query.fetch_all(&mut *transaction).await?;
+                transaction.commit().await?;
+                Ok(filter.page(&found, bound))
+            }
+            .boxed()
+        })
+    }
+
+    fn dead_letters(&self, query: DeadQuery) -> BoxFuture<'_, Result<DeadLetters, StoreError>> {
+        self.pool.ask(move |connection| {
+            async move {
+                let span = query.span(times(connection, &query.narrowing).await?);
+                let mut bound = query.bound_query::<Postgres>(span);
+                let bound = bound
+                    .build_query_scalar()
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                let mut rows = query.query::<Postgres>(query.bounded(span, bound));
+                let found = rows.build().persistent(false).fetch_all(connection).await?;
+                Ok(query.letters(&found, bound)?)
+            }
+            .boxed()
+        })
+    }
+
+    fn count_dead(&self, query: DeadQuery) -> BoxFuture<'_, Result<i64, StoreError>> {
+        self.pool.ask(move |connection| {
+            async move {
+                let span = query.span(times(connection, &query.narrowing).await?);
+                let mut count = query.count_query::<Postgres>(span);
+                Ok(count.build_query_scalar().fetch_one(connection).await?)
+            }
+            .boxed()
+        })
+    }
+
+    fn dead_groups(
+        &self,
+        narrowing: Narrowing,
+        by: Vec<GroupBy>,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<DeadGroup>, StoreError>> {
+        self.pool.ask(move |connection| {
+            async move {
+                let mut query = undelivered::groups_query::<Postgres>(&narrowing, &by, limit);
+                let found = query.build().fetch_all(connection).await?;
+                let groups = found.iter().map(|row| undelivered::group(row, &by));
+                Ok(groups.collect::<Result<_, _>>()?)
+            }
+            .boxed()
+        })
+    }
+
+    fn redrives(&self, which: Redrives) -> BoxFuture<'_, Result<Vec<Redrive>, StoreError>> {
+        self.pool.ask(move |connection| {
+            async move {
+                let mut query = undelivered::redrives_query::<Postgres>(which);
+                let found = query.build().fetch_all(connection).await?;
+                Ok(found.iter().map(undelivered::redrive).collect::<Result<_, _>>()?)
+            }
+            .boxed()
+        })
+    }
+
+    fn sent_again(&self, customer: Customer, row: i64) -> BoxFuture<'_, Result<Vec<SentAgain>, StoreError>> {
+        self.pool.ask(move |connection| {
+            async move {
+                let query =
+                    sqlx::query("SELECT * FROM redriven WHERE customer = $1 AND seq = $2 ORDER BY number");
+                let query = query.bind(customer.as_str().to_owned()).bind(row);
+                let found = query.fetch_all(connection).await?;
+                Ok(found
+                    .iter()
+                    .map(undelivered::sent_again)
+                    .collect::<Result<_, _>>()?)
             }
             .boxed()
         })
@@ -79,16 +233,39 @@ impl ReadSide for Reader {
     fn totals(&self) -> BoxFuture<'_, Result<Totals, StoreError>> {
         self.pool.ask(move |connection| {
             async move {
-                let sums = sqlx::query(
-                    "SELECT sum(accepted)::BIGINT, sum(duplicates)::BIGINT, sum(queued)::BIGINT, \
-                 sum(delivered)::BIGINT, sum(filtered)::BIGINT, sum(dead)::BIGINT, sum(expired)::BIGINT, \
-                 sum(retries)::BIGINT, sum(failed_attempts)::BIGINT FROM ledger",
-                )
-                .fetch_one(connection)
-                .await?;
+                let mut query = QueryBuilder::<Postgres>::new("SELECT ");
+                query.push(Totals::sums()).push(" FROM ledger");
+                let sums = query.build().fetch_one(connection).await?;
                 Ok(Totals::of(|column| sums.try_get(column))?)
             }
             .boxed()
+        })
+    }
+
+    fn audit(&self, scope: AuditScope) -> BoxFuture<'_, Result<Audit, StoreError>> {
+        self.pool
+            .ask_snapshot(move |snapshot| async move { audit::audit(snapshot, &scope).await }.boxed())
+    }
+
+    fn series(&self, scope: SeriesScope) -> BoxFuture<'_, Result<Vec<Totals>, StoreError>> {
+        self.pool
+            .ask(move |connection| async move { audit::series(connection, &scope).await }.boxed())
+    }
+
+    fn compare(
+        &self,
+        minutes: Range<i64>,
+        pick: Pick,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<Compared, StoreError>> {
+        self.pool.ask_snapshot(move |snapshot| {
+            async move { audit::compare(snapshot, &minutes, pick, patience).await }.boxed()
+        })
+    }
+
+    fn add_up(&self, after: Option<Customer>, limit: u32) -> BoxFuture<'_, Result<AddedUp, StoreError>> {
+        self.pool.ask(move |connection| {
+            async move { audit::add_up(connection, after.as_ref(), limit).await }.boxed()
         })
     }
 

@@ -58,6 +58,10 @@ impl Replica {
         self.run
     }
 
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub(super) fn slot(&self) -> i64 {
         self.slot
     }

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use sqlx::postgres::PgConnection;
 
-use crate::domain::{Attempt, Reason, Stage, Timestamp};
+use crate::domain::{Attempt, Customer, Reason, RedriveId, Stage, Timestamp};
+use crate::store::changes::{Changes, death_kind};
 use crate::store::lease::LeasedRow;
-use crate::store::ledger::Changes;
 use crate::store::rows::{self, ATTEMPTS_KEPT};
 use crate::store::{Settlement, StoreError};
 
@@ -27,9 +27,12 @@ pub(super) async fn run(
     let settled = settlements
         .iter()
         .filter(|(leased, _)| settled.contains(&leased.row));
-    let mut attempts = Vec::new();
+    let (mut attempts, mut undelivered) = (Vec::new(), Vec::new());
     for (leased, settlement) in settled {
         changes.settled(settlement);
+        if settlement.is_undelivered() {
+            undelivered.push((*leased, *settlement));
+        }
         if !settlement.is_first_try_success() {
             let kept = settlement.attempts.iter();
             attempts.extend(
@@ -38,7 +41,8 @@ pub(super) async fn run(
             );
         }
     }
-    insert_attempts(connection, &attempts).await
+    insert_attempts(connection, &attempts).await?;
+    insert_undelivered(connection, &undelivered).await
 }
 
 /// Takes what is at its end out of the queue, puts the rest back, and notes both; returns the rows that were
@@ -52,9 +56,9 @@ async fn update(
         "WITH given AS MATERIALIZED ( \
            SELECT * FROM unnest($2::TEXT[], $3::BIGINT[], $4::BIGINT[], $5::TEXT[], $6::BIGINT[], $7::TEXT[], \
              $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::BOOLEAN[], $13::TEXT[], $14::TEXT[], \
-             $15::TEXT[], $16::BIGINT[], $17::BIGINT[], $18::BIGINT[], $19::BIGINT[]) \
+             $15::TEXT[], $16::BIGINT[], $17::BIGINT[], $18::BIGINT[], $19::BIGINT[], $20::TEXT[]) \
              AS given (customer, seq, fence, state, due_at, stage, stage_since, resends, attempts, spent, \
-               ambiguous, message_id, reason, detail, status, settled_at, sent_at, sent_ms)), \
+               ambiguous, message_id, reason, detail, status, settled_at, sent_at, sent_ms, replica)), \
          gone AS ( \
            DELETE FROM queue AS q USING given AS s \
            WHERE q.customer = s.customer AND q.seq = s.seq AND q.owner + 0 = $1 AND q.fence = s.fence \
@@ -66,8 +70,8 @@ async fn update(
          UPDATE notifications AS n SET state = s.state, due_at = s.due_at, stage = s.stage, \
            stage_since = s.stage_since, resends = s.resends, attempts = s.attempts, spent = s.spent, \
            ambiguous = s.ambiguous, message_id = s.message_id, reason = s.reason, detail = s.detail, \
-           status = s.status, settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms \
-         FROM (SELECT * FROM gone UNION ALL SELECT * FROM back) AS s \
+           status = s.status, settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms, \
+           replica = s.replica FROM (SELECT * FROM gone UNION ALL SELECT * FROM back) AS s \
          WHERE n.customer = s.customer AND n.seq = s.seq RETURNING n.seq",
     )
     .bind(run)
@@ -91,6 +95,7 @@ async fn update(
     }))
     .bind(each(settlements, |(_, settlement)| Some(last(settlement)?.started_at.as_millis())))
     .bind(each(settlements, |(_, settlement)| Some(rows::millis(last(settlement)?.duration))))
+    .bind(each(settlements, |(_, settlement)| last(settlement)?.replica.as_deref()))
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().collect())
@@ -104,19 +109,49 @@ async fn insert_attempts(
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO attempts (customer, seq, number, step, started_at, duration_ms, answer, status, detail) \
+        "INSERT INTO attempts (customer, seq, number, step, due_at, started_at, duration_ms, answer, status, detail, \
+           replica) \
          SELECT * FROM unnest($1::TEXT[], $2::BIGINT[], $3::BIGINT[], $4::TEXT[], $5::BIGINT[], $6::BIGINT[], \
-           $7::TEXT[], $8::BIGINT[], $9::TEXT[]) ON CONFLICT DO NOTHING",
+           $7::BIGINT[], $8::TEXT[], $9::BIGINT[], $10::TEXT[], $11::TEXT[]) ON CONFLICT DO NOTHING",
     )
     .bind(each(attempts, |(leased, _)| leased.customer.as_str()))
     .bind(each(attempts, |(leased, _)| leased.row))
     .bind(each(attempts, |(_, attempt)| i64::from(attempt.number)))
     .bind(each(attempts, |(_, attempt)| attempt.step.as_str()))
+    .bind(each(attempts, |(_, attempt)| attempt.due_at.map(Timestamp::as_millis)))
     .bind(each(attempts, |(_, attempt)| attempt.started_at.as_millis()))
     .bind(each(attempts, |(_, attempt)| rows::millis(attempt.duration)))
     .bind(each(attempts, |(_, attempt)| attempt.answer.as_str()))
     .bind(each(attempts, |(_, attempt)| attempt.status.map(i64::from)))
     .bind(each(attempts, |(_, attempt)| storable(&attempt.detail)))
+    .bind(each(attempts, |(_, attempt)| attempt.replica.as_deref()))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes what ended without a delivery, by what it is looked for.
+async fn insert_undelivered(
+    connection: &mut PgConnection,
+    undelivered: &[Settled<'_>],
+) -> Result<(), StoreError> {
+    if undelivered.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO undelivered (customer, seq, event_type, state, reason, status, outcome, settled_at, words) \
+         SELECT * FROM unnest($1::TEXT[], $2::BIGINT[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::BIGINT[], \
+           $7::TEXT[], $8::BIGINT[], $9::TEXT[]) ON CONFLICT DO NOTHING",
+    )
+    .bind(each(undelivered, |(leased, _)| leased.customer.as_str()))
+    .bind(each(undelivered, |(leased, _)| leased.row))
+    .bind(each(undelivered, |(_, settlement)| settlement.notification.event_type.as_str()))
+    .bind(each(undelivered, |(_, settlement)| settlement.state.as_str()))
+    .bind(each(undelivered, |(_, settlement)| death_kind(settlement).reason))
+    .bind(each(undelivered, |(_, settlement)| death_kind(settlement).status))
+    .bind(each(undelivered, |(_, settlement)| death_kind(settlement).outcome))
+    .bind(each(undelivered, |(_, settlement)| settlement.settled_at.as_millis()))
+    .bind(each(undelivered, |(_, settlement)| storable(&settlement.words())))
     .execute(connection)
     .await?;
     Ok(())
@@ -147,4 +182,43 @@ fn proof(settlement: &Settlement) -> (Timestamp, u32) {
         Stage::Prove { since, resends } => (since, resends),
         _ => (Timestamp::default(), 0),
     }
+}
+
+/// What is known of a row that was set aside.
+pub(super) struct SetAside {
+    pub(super) accepted_at: Timestamp,
+    pub(super) event_type: String,
+    pub(super) redrive: Option<RedriveId>,
+}
+
+/// Takes a row that cannot be read out of the queue, where it is in it.
+pub(super) async fn set_aside(
+    connection: &mut PgConnection,
+    customer: &Customer,
+    row: i64,
+    why: &str,
+    now: Timestamp,
+) -> Result<Option<SetAside>, StoreError> {
+    let found: Option<(i64, String, Option<Vec<u8>>)> = sqlx::query_as(
+        "WITH gone AS (DELETE FROM queue WHERE customer = $4 AND seq = $5), \
+         dead AS ( \
+           UPDATE notifications SET state = 'dead', reason = $1, detail = $2, settled_at = $3 \
+           WHERE customer = $4 AND seq = $5 AND state = 'queued' RETURNING accepted_at, event_type, redrive), \
+         noted AS ( \
+           INSERT INTO undelivered (customer, seq, event_type, state, reason, outcome, settled_at, words) \
+           SELECT $4, $5, event_type, 'dead', $1, '', $3, $1 || ' ' || $2 FROM dead ON CONFLICT DO NOTHING) \
+         SELECT accepted_at, event_type, redrive FROM dead",
+    )
+    .bind(Reason::Unreadable.as_str())
+    .bind(storable(why))
+    .bind(now.as_millis())
+    .bind(customer.as_str())
+    .bind(row)
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.map(|(accepted_at, event_type, redrive)| SetAside {
+        accepted_at: Timestamp::from_millis(accepted_at),
+        event_type,
+        redrive: redrive.and_then(|id| RedriveId::from_bytes(&id).ok()),
+    }))
 }

@@ -5,9 +5,9 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::chunks::{Chunked, LARGEST, Rows};
 use super::leases::Leases;
-use crate::domain::{EventId, State};
+use crate::domain::{ApplicationRule, EventId, State, Timestamp};
+use crate::store::changes::Changes;
 use crate::store::known::Known;
-use crate::store::ledger::Changes;
 use crate::store::port::{Accept, AcceptReceipt};
 use crate::store::{Existing, NewNotification, StoreError, rows};
 
@@ -20,8 +20,8 @@ impl Default for AcceptStatements {
             Rows {
                 head: "INSERT OR FAIL INTO notifications (seq, id, customer, event_key, event_id, account, application, \
                        create_application, event_type, occurred_at, payload_start, payload_end, digest, \
-                       accepted_at, due_at, state) VALUES",
-                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+                       accepted_at, due_at, expires_at, accepted_by, customer_rule, application_rule, state) VALUES",
+                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
                 tail: "",
             },
             Rows {
@@ -81,13 +81,13 @@ impl AcceptStatements {
                     existing.other_event = Some(event(&mut *connection, seq).await?);
                 }
                 if existing.other_event.is_none() {
-                    changes.duplicate(&new.customer);
+                    changes.duplicate(&new.customer, new.accepted_at);
                 }
                 stored.push(Stored::Known(existing));
                 continue;
             }
             let event_id = known.add(new);
-            changes.accepted(&new.customer, State::Queued);
+            changes.accepted(&new.customer, new.accepted_at, State::Queued);
             stored.push(Stored::New(row, event_id.clone()));
             candidates.push(Candidate { row, event_id, new });
         }
@@ -115,12 +115,16 @@ fn bind_notification<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'
         .bind(new.application.to_string())
         .bind(new.create_application)
         .bind(new.event_type.clone())
-        .bind(new.occurred_at.map(crate::domain::Timestamp::as_millis))
+        .bind(new.occurred_at.map(Timestamp::as_millis))
         .bind(rows::index(new.payload.start))
         .bind(rows::index(new.payload.end))
         .bind(new.digest.to_vec())
         .bind(accepted_at)
         .bind(accepted_at)
+        .bind(new.expires_at.map(Timestamp::as_millis))
+        .bind(new.origin.key.clone())
+        .bind(new.origin.customer_rule.clone())
+        .bind(new.origin.application_rule.map(ApplicationRule::as_str))
 }
 
 fn bind_event<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'q> {

@@ -13,14 +13,15 @@ const BEYOND: [usize; 3] = [128, 192, 256];
 /// The largest chunk, for the common way.
 pub(super) const LARGEST: usize = 256;
 
-/// Statements that the writer's connection should keep prepared: those of four kinds.
-pub(super) const PREPARED: usize = 4 * (EXACT + BEYOND.len()) + 32;
+/// Statements that the writer's connection should keep prepared: those of six kinds.
+pub(super) const PREPARED: usize = 6 * (EXACT + BEYOND.len()) + 32;
 
 /// A statement `head row, row, … tail`, where each row is a text such as `(?, ?)`.
-pub(super) struct Rows {
-    pub(super) head: &'static str,
-    pub(super) row: &'static str,
-    pub(super) tail: &'static str,
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) head: &'a str,
+    pub(super) row: &'a str,
+    pub(super) tail: &'a str,
 }
 
 /// One text for each size.
@@ -28,7 +29,7 @@ pub(super) struct Chunked(Vec<(usize, SqlStr)>);
 
 impl Chunked {
     /// Makes texts of statements that are carried out together, all with the same number of rows.
-    pub(super) fn new(statements: &[Rows]) -> Self {
+    pub(super) fn new(statements: &[Rows<'_>]) -> Self {
         let text = |size: usize| {
             let texts: Vec<String> = statements
                 .iter()

@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file in WAL mode, one writing connection, some reading ones.
 
 mod accept;
+mod audit;
 mod begin;
 mod checkpoint;
 mod chunks;
@@ -11,17 +12,20 @@ mod ledger;
 mod open;
 mod prune;
 mod read;
+mod redrive;
+mod remove;
 mod settle;
 
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
+use super::changes::Changes;
 use super::clock::Clock;
 use super::lease::{LeasedRow, Term};
-use super::ledger::Changes;
 use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
-use super::{StoreError, Trouble, rows};
-use crate::domain::{Customer, Reason, State, Timestamp};
+use super::retention::{Cutoffs, Retention};
+use super::{DeadLetters, Redrive, RedriveStep, StoreError, Trouble, rows};
+use crate::domain::{Customer, Reason, RedriveId, RedriveState, Timestamp};
 use accept::{AcceptStatements, Stored};
 use checkpoint::Checkpointer;
 pub(super) use file::DatabaseFile;
@@ -35,6 +39,10 @@ use settle::SettleStatements;
 /// What a row takes beside its event, in bytes.
 const ROW_BYTES: usize = 512;
 
+/// What is written to delete a row, and to give back a page, in bytes.
+const DELETED_ROW_BYTES: usize = 1024;
+const GIVEN_BACK_BYTES: usize = 8192;
+
 /// The writing side of the embedded store.
 pub(super) struct Sqlite {
     connection: SqliteConnection,
@@ -46,6 +54,9 @@ pub(super) struct Sqlite {
     accept: AcceptStatements,
     settle: SettleStatements,
     ledger: LedgerStatements,
+    retention: Retention,
+    /// Whether free pages can be given back.
+    shrinks: bool,
     /// The highest number that was given to a row.
     last_row: i64,
     leases: Leases,
@@ -71,6 +82,10 @@ impl Sqlite {
         done
     }
 
+    fn changes(&self) -> Changes {
+        Changes::since(self.retention.cutoffs(self.clock.now()).minute)
+    }
+
     async fn roll_back(&mut self) -> Result<(), StoreError> {
         match sqlx::query("ROLLBACK").execute(&mut self.connection).await {
             Ok(_) => Ok(()),
@@ -87,8 +102,8 @@ impl Sqlite {
         batch: &Batch<'_>,
         careful: bool,
     ) -> Result<Option<Vec<Stored>>, StoreError> {
+        let mut changes = self.changes();
         let connection = &mut self.connection;
-        let mut changes = Changes::default();
         let found = begin::begin(connection, &batch.accepts).await?;
         let receipts = self
             .accept
@@ -102,7 +117,7 @@ impl Sqlite {
             return Ok(None);
         }
         for customer in batch.duplicates {
-            changes.duplicate(customer);
+            changes.duplicate(customer, self.clock.now());
         }
         self.ledger.commit(connection, &changes).await?;
         Ok(Some(receipts))
@@ -150,27 +165,103 @@ impl WriteSide for Sqlite {
         why: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut changes = Changes::default();
-        changes.moved(customer, State::Queued, State::Dead);
+        let mut changes = self.changes();
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        let done = sqlx::query(
+        let found: Option<(i64, String, Vec<u8>)> = sqlx::query_as(
             "UPDATE notifications SET state = 'dead', reason = ?, detail = ?, settled_at = ? \
-             WHERE seq = ? AND state = 'queued'",
+             WHERE seq = ? AND state = 'queued' \
+             RETURNING CAST(accepted_at AS INTEGER), CAST(event_type AS TEXT), \
+               CAST(coalesce(redrive, '') AS BLOB)",
         )
         .bind(Reason::Unreadable.as_str())
         .bind(why)
         .bind(now.as_millis())
         .bind(row)
-        .execute(&mut *transaction)
+        .fetch_optional(&mut *transaction)
         .await?;
-        if done.rows_affected() == 1 {
+        if let Some((accepted_at, event_type, redrive)) = found {
+            settle::note_unreadable(&mut transaction, customer, row, &event_type, why, now).await?;
+            let accepted_at = Timestamp::from_millis(accepted_at);
+            changes.unreadable(customer, accepted_at, event_type, RedriveId::from_bytes(&redrive).ok(), now);
             self.ledger.add(&mut transaction, &changes).await?;
         }
         Ok(transaction.commit().await?)
     }
 
-    async fn prune(&mut self, after: i64, limit: u32, cutoff: Timestamp) -> Result<Option<i64>, StoreError> {
-        prune::run(&mut self.connection, after, limit, cutoff).await
+    async fn add_redrive(&mut self, redrive: &Redrive) -> Result<(), StoreError> {
+        redrive::add(&mut self.connection, redrive).await
+    }
+
+    async fn change_redrive(
+        &mut self,
+        redrive: &Redrive,
+        to: RedriveState,
+        why: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        redrive::change(&mut self.connection, redrive, to, why, now).await
+    }
+
+    async fn redrive(&mut self, step: &RedriveStep, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let mut changes = self.changes();
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        if !redrive::advance(&mut transaction, step, now).await? {
+            return Ok(None);
+        }
+        let rows: Vec<i64> = step.letters.rows.iter().map(|(_, row)| *row).collect();
+        let (id, key) = (step.redrive.id, step.redrive.key.as_deref());
+        let sent = redrive::put_back(&mut transaction, &rows, Some(id), key, now, &mut changes).await?;
+        redrive::count(&mut transaction, id, sent).await?;
+        self.ledger.add(&mut transaction, &changes).await?;
+        transaction.commit().await?;
+        Ok(u64::try_from(sent).ok())
+    }
+
+    async fn redrive_one(
+        &mut self,
+        _: &Customer,
+        row: i64,
+        key: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut changes = self.changes();
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let sent = redrive::put_back(&mut transaction, &[row], None, key, now, &mut changes).await?;
+        self.ledger.add(&mut transaction, &changes).await?;
+        transaction.commit().await?;
+        Ok(sent == 1)
+    }
+
+    async fn purge(&mut self, letters: &DeadLetters) -> Result<u64, StoreError> {
+        let changes = self.changes();
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let rows: Vec<i64> = letters.rows.iter().map(|(_, row)| *row).collect();
+        let dead = redrive::dead(&mut transaction, &rows).await?;
+        let gone = remove::run(&mut transaction, &self.ledger, &dead, changes).await?;
+        transaction.commit().await?;
+        self.checkpointer.written(gone * DELETED_ROW_BYTES);
+        Ok(u64::try_from(gone).unwrap_or(u64::MAX))
+    }
+
+    async fn prune(&mut self, after: i64, limit: u32, cutoffs: &Cutoffs) -> Result<Option<i64>, StoreError> {
+        let changes = self.changes();
+        let pruned = prune::run(&mut self.connection, &self.ledger, (after, limit), cutoffs, changes).await?;
+        self.checkpointer.written(pruned.gone * DELETED_ROW_BYTES);
+        Ok(pruned.last)
+    }
+
+    async fn prune_counts(&mut self, limit: u32, cutoffs: &Cutoffs) -> Result<bool, StoreError> {
+        prune::counts(&mut self.connection, limit, cutoffs).await
+    }
+
+    async fn shrink(&mut self) -> Result<bool, StoreError> {
+        if !self.shrinks {
+            return Ok(false);
+        }
+        let (pages, more) = prune::shrink(&mut self.connection).await?;
+        let pages = usize::try_from(pages).unwrap_or(0);
+        self.checkpointer.written(pages * GIVEN_BACK_BYTES);
+        Ok(more)
     }
 
     async fn revive(&mut self) -> Result<(), StoreError> {

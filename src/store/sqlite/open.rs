@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use log::info;
 use sqlx::ConnectOptions;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
 use super::accept::AcceptStatements;
@@ -18,6 +20,7 @@ use super::{Reader, Sqlite, chunks};
 use crate::domain::Timestamp;
 use crate::store::StoreError;
 use crate::store::clock::Clock;
+use crate::store::retention::Retention;
 
 /// Connections that read beside the writer.
 const READERS: u32 = 3;
@@ -28,11 +31,18 @@ const CHECKPOINT_PAGES: &str = "2000";
 /// The writer's page cache, in KiB, negative as SQLite wants it.
 const WRITER_CACHE: &str = "-32768";
 
+/// The mode of `auto_vacuum` in which free pages are given back when that is asked for.
+const INCREMENTAL: i64 = 2;
+
 /// The schema, step by step.
 pub(in crate::store) static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
 /// Opens the file, which no other process may have open, and brings its tables up to date.
-pub(in crate::store) async fn open(url: &str, clock: Clock) -> Result<(Sqlite, Reader), StoreError> {
+pub(in crate::store) async fn open(
+    url: &str,
+    retention: Retention,
+    clock: Clock,
+) -> Result<(Sqlite, Reader), StoreError> {
     let path = url
         .strip_prefix("sqlite://")
         .filter(|path| !path.is_empty() && !path.starts_with(":memory:"))
@@ -55,6 +65,7 @@ pub(in crate::store) async fn open(url: &str, clock: Clock) -> Result<(Sqlite, R
         .fetch_one(&mut connection)
         .await?;
     let last_row = last_row(&mut connection).await?;
+    let shrinks = shrinks(&mut connection).await?;
     let pool = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(Duration::from_secs(5))
@@ -69,6 +80,8 @@ pub(in crate::store) async fn open(url: &str, clock: Clock) -> Result<(Sqlite, R
         accept: AcceptStatements::default(),
         settle: SettleStatements::default(),
         ledger: LedgerStatements::default(),
+        retention,
+        shrinks,
         last_row,
         leases: Leases::default(),
         clock,
@@ -85,6 +98,18 @@ pub(super) async fn last_row(connection: &mut SqliteConnection) -> Result<i64, s
     )
     .fetch_one(connection)
     .await
+}
+
+/// Tells whether free pages can be given back, which is decided when a file is made.
+async fn shrinks(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum")
+        .fetch_one(connection)
+        .await?;
+    let shrinks = mode == INCREMENTAL;
+    if !shrinks {
+        info!("the store's file was made by an older version and does not shrink by itself");
+    }
+    Ok(shrinks)
 }
 
 /// Returns until when rows may have been sent by a run that did not record it: until now where the
@@ -121,6 +146,8 @@ pub(in crate::store) async fn connect(
 ) -> Result<SqliteConnection, sqlx::Error> {
     options(file)
         .create_if_missing(create)
+        // Counts for files that are made; it must be said before the first table.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .pragma("cache_size", WRITER_CACHE)
         .statement_cache_capacity(chunks::PREPARED)
         .connect()

@@ -1,14 +1,24 @@
 //! Look-ups, beside the writer.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
+use super::audit;
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
+use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
+use crate::store::narrowing::{Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
-use crate::store::{Record, StoreError, Totals, rows};
+use crate::store::undelivered::{self, DeadQuery};
+use crate::store::{
+    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, StoreError, Totals,
+    rows,
+};
 
 /// The reading side of the embedded store.
 pub(in crate::store) struct Reader {
@@ -20,10 +30,59 @@ impl Reader {
         Self { pool }
     }
 
+    /// Finds the numbers of the rows around the times asked for.
+    async fn times(&self, narrowing: &Narrowing) -> Result<Option<(i64, i64)>, sqlx::Error> {
+        match narrowing.span_query::<Sqlite>() {
+            Some(mut query) => query.build_query_as().fetch_one(&self.pool).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn find_page(&self, filter: Filter) -> Result<Page, StoreError> {
-        let mut query = filter.query::<Sqlite>();
-        let found = query.build().fetch_all(&self.pool).await?;
-        Ok(filter.page(&found))
+        let mut span = filter.span(self.times(&filter.narrowing).await?);
+        let bound: Option<i64> = match filter.bound_query::<Sqlite>(span, false) {
+            Some(mut query) => query.build_query_scalar().fetch_optional(&self.pool).await?,
+            None => None,
+        };
+        span.above = bound.map_or(span.above, |bound| bound - 1);
+        let found = filter.query::<Sqlite>(span).build().fetch_all(&self.pool).await?;
+        Ok(filter.page(&found, bound))
+    }
+}
+
+impl Dialect for Sqlite {
+    const OF_CUSTOMER: Source = Source {
+        from: "notifications AS n INDEXED BY notifications_by_customer",
+        seq: "n.seq",
+        join: "",
+        looked_at: "notifications INDEXED BY notifications_by_customer",
+    };
+    const UNDELIVERED: Source = Source {
+        from: "undelivered AS u",
+        seq: "u.seq",
+        join: "CROSS JOIN notifications AS n ON n.seq = u.seq",
+        looked_at: "undelivered",
+    };
+    const UNDELIVERED_OF_CUSTOMER: Source = Source {
+        from: "undelivered AS u INDEXED BY undelivered_by_customer",
+        seq: "u.seq",
+        join: "CROSS JOIN notifications AS n ON n.seq = u.seq",
+        looked_at: "undelivered INDEXED BY undelivered_by_customer",
+    };
+    const BY_WORDS: Source = Source {
+        from: "undelivered_words CROSS JOIN undelivered AS u ON u.seq = undelivered_words.rowid",
+        seq: "undelivered_words.rowid",
+        join: "CROSS JOIN notifications AS n ON n.seq = u.seq",
+        looked_at: "undelivered",
+    };
+    const MATCHES: (&'static str, &'static str) = (" AND undelivered_words MATCH ", "");
+
+    /// Each word is a phrase of its own, so that nothing in it is an operator.
+    fn words(text: &str) -> String {
+        let phrases = text
+            .split_whitespace()
+            .map(|word| format!("\"{}\"", word.replace('"', "\"\"")));
+        phrases.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -58,6 +117,63 @@ impl ReadSide for Reader {
         .boxed()
     }
 
+    fn dead_letters(&self, query: DeadQuery) -> BoxFuture<'_, Result<DeadLetters, StoreError>> {
+        async move {
+            let span = query.span(self.times(&query.narrowing).await?);
+            let mut bound = query.bound_query::<Sqlite>(span);
+            let bound = bound.build_query_scalar().fetch_optional(&self.pool).await?;
+            let mut rows = query.query::<Sqlite>(query.bounded(span, bound));
+            let found = rows.build().fetch_all(&self.pool).await?;
+            Ok(query.letters(&found, bound)?)
+        }
+        .boxed()
+    }
+
+    fn count_dead(&self, query: DeadQuery) -> BoxFuture<'_, Result<i64, StoreError>> {
+        async move {
+            let span = query.span(self.times(&query.narrowing).await?);
+            let mut count = query.count_query::<Sqlite>(span);
+            Ok(count.build_query_scalar().fetch_one(&self.pool).await?)
+        }
+        .boxed()
+    }
+
+    fn dead_groups(
+        &self,
+        narrowing: Narrowing,
+        by: Vec<GroupBy>,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<DeadGroup>, StoreError>> {
+        async move {
+            let mut query = undelivered::groups_query::<Sqlite>(&narrowing, &by, limit);
+            let found = query.build().fetch_all(&self.pool).await?;
+            let groups = found.iter().map(|row| undelivered::group(row, &by));
+            Ok(groups.collect::<Result<_, _>>()?)
+        }
+        .boxed()
+    }
+
+    fn redrives(&self, which: Redrives) -> BoxFuture<'_, Result<Vec<Redrive>, StoreError>> {
+        async move {
+            let mut query = undelivered::redrives_query::<Sqlite>(which);
+            let found = query.build().fetch_all(&self.pool).await?;
+            Ok(found.iter().map(undelivered::redrive).collect::<Result<_, _>>()?)
+        }
+        .boxed()
+    }
+
+    fn sent_again(&self, _: Customer, row: i64) -> BoxFuture<'_, Result<Vec<SentAgain>, StoreError>> {
+        async move {
+            let query = sqlx::query("SELECT * FROM redriven WHERE seq = ? ORDER BY number");
+            let found = query.bind(row).fetch_all(&self.pool).await?;
+            Ok(found
+                .iter()
+                .map(undelivered::sent_again)
+                .collect::<Result<_, _>>()?)
+        }
+        .boxed()
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         self.pool.close().boxed()
     }
@@ -68,15 +184,33 @@ impl ReadSide for Reader {
 
     fn totals(&self) -> BoxFuture<'_, Result<Totals, StoreError>> {
         async move {
-            let row = sqlx::query(
-                "SELECT sum(accepted), sum(duplicates), sum(queued), sum(delivered), sum(filtered), sum(dead), \
-                 sum(expired), sum(retries), sum(failed_attempts) FROM ledger",
-            )
-            .fetch_one(&self.pool)
-            .await?;
+            let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
+            query.push(Totals::sums()).push(" FROM ledger");
+            let row = query.build().fetch_one(&self.pool).await?;
             Ok(Totals::of(|column| row.try_get(column))?)
         }
         .boxed()
+    }
+
+    fn audit(&self, scope: AuditScope) -> BoxFuture<'_, Result<Audit, StoreError>> {
+        async move { audit::audit(&self.pool, &scope).await }.boxed()
+    }
+
+    fn series(&self, scope: SeriesScope) -> BoxFuture<'_, Result<Vec<Totals>, StoreError>> {
+        async move { audit::series(&self.pool, &scope).await }.boxed()
+    }
+
+    fn compare(
+        &self,
+        minutes: Range<i64>,
+        pick: Pick,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<Compared, StoreError>> {
+        async move { audit::compare(&self.pool, &minutes, pick, patience).await }.boxed()
+    }
+
+    fn add_up(&self, after: Option<Customer>, limit: u32) -> BoxFuture<'_, Result<AddedUp, StoreError>> {
+        async move { audit::add_up(&self.pool, after.as_ref(), limit).await }.boxed()
     }
 
     fn waiting_customers(

@@ -6,9 +6,9 @@ use sqlx::Sqlite;
 use sqlx::sqlite::SqliteConnection;
 
 use super::chunks::{Chunked, LARGEST, Rows};
-use crate::domain::{Attempt, Stage, Timestamp};
+use crate::domain::{Attempt, Customer, Reason, Stage, Timestamp};
+use crate::store::changes::{Changes, death_kind};
 use crate::store::lease::LeasedRow;
-use crate::store::ledger::Changes;
 use crate::store::rows::{self, ATTEMPTS_KEPT};
 use crate::store::{Settlement, StoreError};
 
@@ -16,6 +16,7 @@ use crate::store::{Settlement, StoreError};
 pub(super) struct SettleStatements {
     notifications: Chunked,
     attempts: Chunked,
+    undelivered: Chunked,
 }
 
 impl Default for SettleStatements {
@@ -23,21 +24,34 @@ impl Default for SettleStatements {
         Self {
             notifications: Chunked::new(&[Rows {
                 head: "WITH settled (seq, state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, \
-                       message_id, reason, detail, status, settled_at, sent_at, sent_ms) AS (VALUES",
-                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       message_id, reason, detail, status, settled_at, sent_at, sent_ms, replica) AS (VALUES",
+                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 tail: ") UPDATE OR FAIL notifications SET state = s.state, due_at = s.due_at, stage = s.stage, \
                        stage_since = s.stage_since, resends = s.resends, attempts = s.attempts, \
                        spent = s.spent, ambiguous = s.ambiguous, message_id = s.message_id, \
                        reason = s.reason, detail = s.detail, status = s.status, \
-                       settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms \
-                       FROM settled AS s WHERE notifications.seq = s.seq AND notifications.state = 'queued'",
+                       settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms, \
+                       replica = s.replica FROM settled AS s WHERE notifications.seq = s.seq AND notifications.state = 'queued'",
             }]),
             attempts: Chunked::new(&[Rows {
                 head: "INSERT OR IGNORE INTO attempts \
-                       (seq, number, step, started_at, duration_ms, answer, status, detail) VALUES",
-                row: "(?, ?, ?, ?, ?, ?, ?, ?)",
+                       (seq, number, step, due_at, started_at, duration_ms, answer, status, detail, replica) VALUES",
+                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 tail: "",
             }]),
+            undelivered: Chunked::new(&[
+                Rows {
+                    head: "INSERT OR REPLACE INTO undelivered \
+                           (seq, customer, event_type, state, reason, status, outcome, settled_at) VALUES",
+                    row: "(?, ?, ?, ?, ?, ?, ?, ?)",
+                    tail: "",
+                },
+                Rows {
+                    head: "INSERT OR REPLACE INTO undelivered_words (rowid, words) VALUES",
+                    row: "(?, ?)",
+                    tail: "",
+                },
+            ]),
         }
     }
 }
@@ -69,11 +83,14 @@ impl SettleStatements {
                 return Ok(false);
             }
         }
-        let attempts: Vec<(i64, &Attempt)> = settlements
+        let settled: Vec<_> = settlements
             .iter()
             .filter(|(leased, settlement)| {
                 !settlement.is_first_try_success() && !passed_over.contains(&leased.row)
             })
+            .collect();
+        let attempts: Vec<(i64, &Attempt)> = settled
+            .iter()
             .flat_map(|(leased, settlement)| settlement.attempts.iter().map(|attempt| (leased.row, attempt)))
             .filter(|(_, attempt)| attempt.number <= ATTEMPTS_KEPT)
             .collect();
@@ -83,6 +100,15 @@ impl SettleStatements {
                 .fold(sqlx::query(statement), bind_attempt)
                 .execute(&mut *connection)
                 .await?;
+        }
+        let undelivered: Vec<_> = settled
+            .into_iter()
+            .filter(|(_, settlement)| settlement.is_undelivered())
+            .collect();
+        for (statement, chunk) in self.undelivered.cut(&undelivered, largest) {
+            let query = chunk.iter().fold(sqlx::query(statement), bind_undelivered);
+            let query = chunk.iter().fold(query, bind_words);
+            query.execute(&mut *connection).await?;
         }
         Ok(true)
     }
@@ -106,7 +132,7 @@ fn bind_settlement<'q>(query: Query<'q>, (leased, settlement): &(&LeasedRow, &Se
         .bind(progress.spent)
         .bind(progress.ambiguous)
         .bind(progress.message_id.clone())
-        .bind(settlement.reason.map(crate::domain::Reason::as_str))
+        .bind(settlement.reason.map(Reason::as_str))
         .bind(
             last.map(|attempt| attempt.detail.clone())
                 .filter(|detail| !detail.is_empty()),
@@ -120,6 +146,24 @@ fn bind_settlement<'q>(query: Query<'q>, (leased, settlement): &(&LeasedRow, &Se
         )
         .bind(last.map(|attempt| attempt.started_at.as_millis()))
         .bind(last.map(|attempt| rows::millis(attempt.duration)))
+        .bind(last.and_then(|attempt| attempt.replica.clone()))
+}
+
+fn bind_undelivered<'q>(query: Query<'q>, (leased, settlement): &&(&LeasedRow, &Settlement)) -> Query<'q> {
+    let kind = death_kind(settlement);
+    query
+        .bind(leased.row)
+        .bind(kind.customer.as_str().to_owned())
+        .bind(kind.event_type)
+        .bind(settlement.state.as_str())
+        .bind(kind.reason.into_owned())
+        .bind(kind.status)
+        .bind(kind.outcome.into_owned())
+        .bind(settlement.settled_at.as_millis())
+}
+
+fn bind_words<'q>(query: Query<'q>, (leased, settlement): &&(&LeasedRow, &Settlement)) -> Query<'q> {
+    query.bind(leased.row).bind(settlement.words())
 }
 
 fn bind_attempt<'q>(query: Query<'q>, (row, attempt): &(i64, &Attempt)) -> Query<'q> {
@@ -127,9 +171,40 @@ fn bind_attempt<'q>(query: Query<'q>, (row, attempt): &(i64, &Attempt)) -> Query
         .bind(*row)
         .bind(attempt.number)
         .bind(attempt.step.clone())
+        .bind(attempt.due_at.map(Timestamp::as_millis))
         .bind(attempt.started_at.as_millis())
         .bind(rows::millis(attempt.duration))
         .bind(attempt.answer.as_str())
         .bind(attempt.status)
         .bind(attempt.detail.clone())
+        .bind(attempt.replica.clone())
+}
+
+/// Notes a row that was set aside because it cannot be read.
+pub(super) async fn note_unreadable(
+    connection: &mut SqliteConnection,
+    customer: &Customer,
+    row: i64,
+    event_type: &str,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let reason = Reason::Unreadable.as_str();
+    sqlx::query(
+        "INSERT OR REPLACE INTO undelivered (seq, customer, event_type, state, reason, status, outcome, settled_at) \
+         VALUES (?, ?, ?, 'dead', ?, 0, '', ?)",
+    )
+    .bind(row)
+    .bind(customer.as_str())
+    .bind(event_type)
+    .bind(reason)
+    .bind(now.as_millis())
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("INSERT OR REPLACE INTO undelivered_words (rowid, words) VALUES (?, ?)")
+        .bind(row)
+        .bind(format!("{reason} {why}"))
+        .execute(connection)
+        .await?;
+    Ok(())
 }

@@ -7,7 +7,7 @@ use crate::domain::{AccountName, Customer, EventId, NotificationId, Progress};
 
 fn notification() -> Notification {
     Notification {
-        id: NotificationId::generate(),
+        id: NotificationId::generate(Timestamp::default()),
         customer: Customer::parse("acme").unwrap(),
         account: AccountName::new("default"),
         application: "app_1".into(),
@@ -17,6 +17,10 @@ fn notification() -> Notification {
         event: Bytes::from_static(br#"{"a":1,"b":2}"#),
         payload: 0..13,
         accepted_at: Timestamp::default(),
+        due_at: Timestamp::default(),
+        expires_at: None,
+        redrive: None,
+        redrives: 0,
         suspect_until: None,
         progress: Progress::default(),
     }

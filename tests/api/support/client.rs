@@ -66,6 +66,15 @@ impl Client {
         self.send(request, Some(body.into())).await
     }
 
+    /// Sends JSON by another method or to another path.
+    pub(crate) async fn send_json(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let method = method.parse().expect("a method");
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = request.insert_header(("content-type", "application/json"));
+        let answer = self.send(request, Some(body.to_string().into())).await;
+        answer.expect("the service answers")
+    }
+
     pub(crate) async fn post(&self, event: &Value) -> Answer {
         self.try_post(event.to_string(), &[])
             .await

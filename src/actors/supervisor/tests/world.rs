@@ -93,7 +93,8 @@ impl Stored {
 }
 
 pub(super) async fn accept_many(store: &Store, name: &str, count: usize) -> Vec<NotificationId> {
-    let accepts = (0..count).map(|_| accept(store, new(name, &NotificationId::generate().to_string())));
+    let accepts =
+        (0..count).map(|_| accept(store, new(name, &NotificationId::generate(store.now()).to_string())));
     let accepted = futures_util::future::join_all(accepts).await;
     accepted.into_iter().map(|notification| notification.id).collect()
 }
@@ -188,6 +189,7 @@ pub(super) fn settings(actors: usize, batch: usize, max_in_flight: usize) -> Set
     let account = Account::new(AccountName::new("default"), base_url, token, Duration::from_secs(5));
     let wait = Duration::from_millis(1);
     Settings {
+        replica: "here".into(),
         accounts: vec![AccountSettings {
             account: Arc::new(account.unwrap()),
             pace: Pace::new(100_000.0, 10_000),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod opening;
+mod pruning;
 mod replicas;
 mod trouble;
 

@@ -1,6 +1,7 @@
 //! What a SQLite file may go through.
 
 mod opening;
+mod plans;
 mod pruning;
 mod trouble;
 mod unreadable;

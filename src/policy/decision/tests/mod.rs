@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod deadlines;
+
 const RULES: Rules = Rules {
     max_attempts: 3,
     max_age: None,
@@ -26,7 +28,7 @@ fn at(seconds: i64) -> Timestamp {
 
 fn case(now: i64) -> Case {
     Case {
-        accepted_at: at(0),
+        deadline: None,
         suspect_until: None,
         counts: true,
         now: at(now),
@@ -213,19 +215,6 @@ fn an_answer_that_predates_this_holder_is_proven() {
         let mut progress = Progress::default();
         assert_eq!(decide(Step::Send, &answer, &circumstances, &RULES, &mut progress), decision, "{why}");
     }
-}
-
-#[test]
-fn nothing_is_planned_past_the_age_limit_but_what_svix_may_hold_is_still_proven() {
-    let rules = Rules {
-        max_age: Some(Duration::from_secs(10)),
-        ..RULES
-    };
-    let mut progress = Progress::default();
-    let decision = decide(Step::Send, &down(), &case(9), &rules, &mut progress);
-    assert_eq!(decision, Decision::Settle(State::Expired, Some(Reason::TooOld)));
-    let decision = decide(Step::Send, &Answer::Ambiguous, &case(9), &rules, &mut Progress::default());
-    assert_eq!(decision, Decision::Retry(at(10)));
 }
 
 fn any_answer() -> impl Strategy<Value = Answer> {

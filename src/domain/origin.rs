@@ -1,0 +1,24 @@
+//! How a notification came in: by whose key, and by which rules its customer and application were found.
+
+use super::state::named;
+
+named! {
+    /// How the application of a notification was found.
+    ApplicationRule {
+        /// It is the default one.
+        Default = "default_app",
+        /// It is the customer's own, named after it.
+        PerCustomer = "app_per_customer",
+    }
+}
+
+/// How a notification came in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The name of the key that was shown, where keys are in use.
+    pub key: Option<String>,
+    /// The pointer to the customer in the event; none where it is the default customer.
+    pub customer_rule: Option<String>,
+    /// How the application was found; none where that was not noted.
+    pub application_rule: Option<ApplicationRule>,
+}

@@ -1,0 +1,124 @@
+//! The store as operators need it: dead letters, their kinds, and sending them again.
+
+use super::operations::{Operation, Reply};
+use super::waiting::Command;
+use super::{
+    DeadGroup, DeadLetters, DeadQuery, GroupBy, Narrowing, Record, Redrive, RedriveStep, Redrives, SentAgain,
+    Store, StoreError,
+};
+use crate::domain::RedriveState;
+
+impl Store {
+    /// Finds dead letters, some at a time.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn dead_letters(&self, query: DeadQuery) -> Result<DeadLetters, StoreError> {
+        self.reader.dead_letters(query).await
+    }
+
+    /// Counts dead letters.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn count_dead(&self, query: DeadQuery) -> Result<i64, StoreError> {
+        self.reader.count_dead(query).await
+    }
+
+    /// Groups dead letters by what they have in common, the largest groups first. Times and words do not narrow.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn dead_groups(
+        &self,
+        narrowing: Narrowing,
+        by: Vec<GroupBy>,
+        limit: u32,
+    ) -> Result<Vec<DeadGroup>, StoreError> {
+        self.reader.dead_groups(narrowing, by, limit).await
+    }
+
+    /// Finds redrives.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn redrives(&self, which: Redrives) -> Result<Vec<Redrive>, StoreError> {
+        self.reader.redrives(which).await
+    }
+
+    /// Finds the times that a notification was sent again, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn sent_again(&self, record: &Record) -> Result<Vec<SentAgain>, StoreError> {
+        self.reader.sent_again(record.customer.clone(), record.row).await
+    }
+
+    /// Stores a new redrive.
+    ///
+    /// # Errors
+    /// When the store cannot be written to.
+    pub async fn add_redrive(&self, redrive: Redrive) -> Result<(), StoreError> {
+        let redrive = Box::new(redrive);
+        self.operate(|reply| Operation::AddRedrive { redrive, reply })
+            .await
+    }
+
+    /// Moves a redrive from the state it is in to another. Returns whether it was in that state still.
+    ///
+    /// # Errors
+    /// When the store cannot be written to.
+    pub async fn change_redrive(
+        &self,
+        redrive: Redrive,
+        to: RedriveState,
+        why: Option<String>,
+    ) -> Result<bool, StoreError> {
+        let redrive = Box::new(redrive);
+        self.operate(|reply| Operation::ChangeRedrive {
+            redrive,
+            to,
+            why,
+            reply,
+        })
+        .await
+    }
+
+    /// Puts dead letters back into the queue for a redrive. Returns how many, or nothing where the redrive is
+    /// not as it was any more.
+    ///
+    /// # Errors
+    /// When the store cannot be written to.
+    pub async fn redrive(&self, step: RedriveStep) -> Result<Option<u64>, StoreError> {
+        let step = Box::new(step);
+        self.operate(|reply| Operation::Redrive { step, reply }).await
+    }
+
+    /// Deletes dead letters for ever, with all that belongs to them; those that are not dead any more stay.
+    /// Returns how many.
+    ///
+    /// # Errors
+    /// When the store cannot be written to.
+    pub async fn purge(&self, letters: DeadLetters) -> Result<u64, StoreError> {
+        self.operate(|reply| Operation::Purge { letters, reply }).await
+    }
+
+    /// Puts one dead letter back into the queue. Returns whether it was dead.
+    ///
+    /// # Errors
+    /// When the store cannot be written to.
+    pub async fn redrive_one(&self, record: &Record, key: Option<String>) -> Result<bool, StoreError> {
+        let (customer, row) = (record.customer.clone(), record.row);
+        self.operate(|reply| Operation::RedriveOne {
+            customer,
+            row,
+            key,
+            reply,
+        })
+        .await
+    }
+
+    async fn operate<T>(&self, operation: impl FnOnce(Reply<T>) -> Operation) -> Result<T, StoreError> {
+        self.ask(|reply| Command::Operate(operation(reply))).await?
+    }
+}

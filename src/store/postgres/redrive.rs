@@ -1,0 +1,170 @@
+//! Sends dead letters again: puts them back into the queue, and keeps the jobs that do so.
+
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::remove;
+use crate::domain::{Customer, RedriveId, RedriveState, Timestamp};
+use crate::store::changes::{Changes, DeathKind};
+use crate::store::{Redrive, RedriveStep, StoreError};
+
+/// Stores a new job.
+pub(super) async fn add(connection: &mut PgConnection, redrive: &Redrive) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO redrives (id, filter, rate, stop_ratio, newest_first, by_key, state, created_at, changed_at, \
+         paced_to_us, total) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(redrive.id.as_bytes().as_slice())
+    .bind(serde_json::to_string(&redrive.narrowing).unwrap_or_default())
+    .bind(redrive.rate)
+    .bind(redrive.stop_ratio)
+    .bind(redrive.newest_first)
+    .bind(redrive.key.as_deref())
+    .bind(redrive.state.as_str())
+    .bind(redrive.created_at.as_millis())
+    .bind(redrive.changed_at.as_millis())
+    .bind(redrive.paced_to_us)
+    .bind(redrive.total)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Moves a job from the state it is in to another. Returns whether it was in that state still.
+pub(super) async fn change(
+    connection: &mut PgConnection,
+    redrive: &Redrive,
+    to: RedriveState,
+    why: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE redrives SET state = $1, why = $2, changed_at = $3, finished_at = $4, \
+           paced_to_us = greatest(paced_to_us, $5), \
+           forgiven_dead = CASE $1 WHEN 'running' THEN dead ELSE forgiven_dead END, \
+           forgiven_settled = CASE $1 WHEN 'running' THEN delivered + dead + expired ELSE forgiven_settled END \
+         WHERE id = $6 AND state = $7",
+    )
+    .bind(to.as_str())
+    .bind(why)
+    .bind(now.as_millis())
+    .bind(to.is_final().then(|| now.as_millis()))
+    .bind(now.as_millis().saturating_mul(1000))
+    .bind(redrive.id.as_bytes().as_slice())
+    .bind(redrive.state.as_str())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes what a job does, and tells whether it is as it was looked at. Of two replicas that try the same step,
+/// the second waits here for the first, and finds that it is not.
+pub(super) async fn advance(
+    connection: &mut PgConnection,
+    step: &RedriveStep,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE redrives SET cursor = coalesce($1, cursor), paced_to_us = $2, changed_at = $3 \
+         WHERE id = $4 AND state = 'running' AND cursor IS NOT DISTINCT FROM $5 AND sent = $6",
+    )
+    .bind(step.letters.cursor)
+    .bind(step.paced_to_us)
+    .bind(now.as_millis())
+    .bind(step.redrive.id.as_bytes().as_slice())
+    .bind(step.redrive.cursor)
+    .bind(step.redrive.sent)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Counts what a job has put back.
+pub(super) async fn count(
+    connection: &mut PgConnection,
+    redrive: RedriveId,
+    sent: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE redrives SET sent = sent + $1 WHERE id = $2")
+        .bind(sent)
+        .bind(redrive.as_bytes().as_slice())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Puts those of the rows back that are dead, due at once. Counts them into `changes`, and returns how many.
+pub(super) async fn put_back(
+    connection: &mut PgConnection,
+    rows: &[(Customer, i64)],
+    redrive: Option<RedriveId>,
+    key: Option<&str>,
+    now: Timestamp,
+    changes: &mut Changes,
+) -> Result<i64, StoreError> {
+    // What is proven already needs its proof; all else begins anew. Each part sees the rows as they were before.
+    let moved = sqlx::query(
+        "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]) AS given (customer, seq)), \
+         died AS MATERIALIZED ( \
+           SELECT n.customer, n.seq, n.redrives, n.settled_at, n.reason, n.status, n.detail \
+           FROM given JOIN notifications AS n ON n.customer = given.customer AND n.seq = given.seq \
+           WHERE n.state = 'dead' FOR UPDATE OF n), \
+         noted AS ( \
+           INSERT INTO redriven (customer, seq, number, at, redrive, by_key, died_at, reason, status, detail) \
+           SELECT customer, seq, redrives + 1, $3, $4, $5, settled_at, reason, status, detail FROM died), \
+         queued AS (INSERT INTO queue (customer, seq, due_at) SELECT customer, seq, $3 FROM died), \
+         gone AS ( \
+           DELETE FROM undelivered AS u USING died WHERE u.customer = died.customer AND u.seq = died.seq \
+           RETURNING u.customer, u.seq, u.event_type, u.reason, u.status, u.outcome), \
+         back AS ( \
+           UPDATE notifications AS n SET state = 'queued', due_at = $3, settled_at = NULL, reason = NULL, spent = 0, \
+             resends = 0, stage = CASE n.stage WHEN 'prove' THEN 'prove' ELSE 'send' END, stage_since = $3, \
+             redrive = $4, redrives = n.redrives + 1 \
+           FROM died WHERE n.customer = died.customer AND n.seq = died.seq \
+           RETURNING n.customer, n.seq, n.accepted_at) \
+         SELECT customer, accepted_at, NULL AS event_type, NULL AS reason, NULL::BIGINT AS status, \
+           NULL AS outcome FROM back \
+         UNION ALL SELECT customer, NULL::BIGINT, event_type, reason, status, outcome FROM gone",
+    )
+    .bind(remove::customers(rows))
+    .bind(remove::seqs(rows))
+    .bind(now.as_millis())
+    .bind(redrive.map(|id| id.as_bytes().to_vec()))
+    .bind(key)
+    .fetch_all(connection)
+    .await?;
+    let mut sent = 0;
+    for row in &moved {
+        // Names of customers that cannot be read are not among those asked for.
+        let Ok(customer) = Customer::parse(row.try_get("customer")?) else {
+            continue;
+        };
+        if let Some(accepted_at) = row.try_get::<Option<i64>, _>("accepted_at")? {
+            changes.sent_again(&customer, Timestamp::from_millis(accepted_at));
+            sent += 1;
+        } else {
+            changes.left(DeathKind::read(row)?);
+        }
+    }
+    Ok(sent)
+}
+
+/// Returns those of the rows that are dead, and keeps them so until the transaction ends.
+pub(super) async fn dead(
+    connection: &mut PgConnection,
+    rows: &[(Customer, i64)],
+) -> Result<Vec<(Customer, i64)>, StoreError> {
+    let dead: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT n.customer, n.seq FROM unnest($1::TEXT[], $2::BIGINT[]) AS given (customer, seq) \
+         JOIN notifications AS n ON n.customer = given.customer AND n.seq = given.seq \
+         WHERE n.state = 'dead' FOR UPDATE OF n",
+    )
+    .bind(remove::customers(rows))
+    .bind(remove::seqs(rows))
+    .fetch_all(connection)
+    .await?;
+    let parsed = dead
+        .into_iter()
+        .filter_map(|(customer, seq)| Some((Customer::parse(&customer).ok()?, seq)));
+    Ok(parsed.collect())
+}
