@@ -199,6 +199,36 @@ async fn a_redrive_is_paused_resumed_and_cancelled_in_the_states_where_that_mean
 }
 
 #[actix_web::test]
+async fn what_svix_holds_already_does_not_become_two_messages_when_it_is_sent_again() {
+    let app = TestApp::start(&[("RETRY__MAX_ATTEMPTS", "1")]).await;
+    // It is taken and the connection broken, and Svix remembers no key of it for ever.
+    app.sandbox.set_faults(Faults {
+        drop_ratio: 1.0,
+        forget_key_ratio: 1.0,
+        ..Faults::default()
+    });
+    let id = app.client.post(&event("evt_1")).await.id().to_owned();
+    eventually("it is dead", async || app.client.stat("dead").await == 1).await;
+    app.sandbox.clear_faults();
+    app.sandbox.forget_keys();
+    assert_eq!(app.sandbox.message_count(), 1, "svix has it");
+    let path = format!("/notifications/{id}");
+    let again = app
+        .client
+        .send_json("POST", &format!("{path}/redrive"), &json!({}))
+        .await;
+    assert_eq!(again.status, 202, "{}", again.body);
+    eventually("it is delivered", async || app.client.stat("delivered").await == 1).await;
+    let found = app.client.get(&path).await.body;
+    let outcomes = found["attempts"].as_array().unwrap().iter();
+    let outcomes: Vec<&str> = outcomes
+        .filter_map(|attempt| attempt["outcome"].as_str())
+        .collect();
+    assert!(outcomes.contains(&"accepted_earlier") && outcomes.contains(&"attempts"), "{outcomes:?}");
+    assert_eq!((app.sandbox.message_count(), app.sandbox.undispatched().len()), (1, 0));
+}
+
+#[actix_web::test]
 async fn fresh_notifications_go_before_those_that_are_sent_again() {
     let app = TestApp::start(&[("SVIX__REQUESTS_PER_SECOND", "20"), ("SVIX__BURST", "4")]).await;
     die(&app, 422, 0..60).await;
