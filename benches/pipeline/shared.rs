@@ -22,7 +22,7 @@ use crate::settings::Settings;
 /// Backlogs at which a claim is measured.
 const BACKLOGS: [u64; 3] = [10_000, 1_000_000, 5_000_000];
 
-/// By how much a claim may become dearer from the smallest to the largest backlog.
+/// By how much a claim may become dearer from the smallest backlog to whichever larger one is the dearest.
 const GROWTH: f64 = 1.5;
 
 /// Rows that one claim takes, and how many claims are measured.
@@ -154,21 +154,22 @@ async fn claims(server: &str, report: &mut Report) -> anyhow::Result<()> {
         costs.push(median(times));
     }
     store.close(true).await?;
-    let (first, last) = costs.first().zip(costs.last()).context("claims were measured")?;
-    let growth = last / first;
+    let (first, later) = costs.split_first().context("claims were measured")?;
+    let dearest = later.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let growth = dearest / first;
     let shown: Vec<String> = BACKLOGS
         .iter()
         .zip(&costs)
         .map(|(backlog, cost)| format!("{cost:.2} ms with {backlog}"))
         .collect();
     report.row(Row {
-        what: format!("claim of {CLAIM} on PostgreSQL, {} queued ÷ {}", BACKLOGS[2], BACKLOGS[0]),
-        measured: format!("{last:.2} ms"),
+        what: format!("claim of {CLAIM} on PostgreSQL, up to {} queued ÷ {}", BACKLOGS[2], BACKLOGS[0]),
+        measured: format!("{dearest:.2} ms"),
         compared_with: format!("{first:.2} ms"),
         ratio: Some(growth),
         remark: format!("medians of {CLAIMS} claims: {}", shown.join(", ")),
     })?;
-    report.at_most("growth of a claim from 10,000 to 5,000,000 queued", growth, GROWTH);
+    report.at_most("growth of a claim from 10,000 to up to 5,000,000 queued", growth, GROWTH);
     Ok(())
 }
 

@@ -48,7 +48,31 @@ struct Audit {
     counted: String,
     balanced: bool,
     #[serde(default)]
-    check: Option<Value>,
+    check: Option<Check>,
+}
+
+/// What the check in the background has found.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Check {
+    minutes: u64,
+    passed_over: u64,
+    passes: u64,
+    #[serde(default)]
+    last_at: Option<String>,
+    #[serde(default)]
+    down_to: Option<String>,
+    found: u64,
+    differences: Vec<Found>,
+}
+
+/// One difference that it knows of.
+#[derive(Deserialize)]
+struct Found {
+    customer: String,
+    #[serde(default)]
+    minute: Option<String>,
+    detail: String,
 }
 
 /// Carries out the command; returns with what the process is to exit.
@@ -87,8 +111,9 @@ impl Audit {
             ("failed attempts", number(&self.ledger, "failedAttempts")),
             ("redriven", number(&self.ledger, "redriven")),
         ];
-        more.extend(self.check.as_ref().map(|check| ("check", check.to_string())));
+        more.extend(self.check.as_ref().map(|check| ("check", check.told())));
         parts.push(facts(&more));
+        parts.extend(self.check.as_ref().and_then(Check::differences));
         parts.push(if self.balanced {
             "balanced: every accepted notification is accounted for".to_owned()
         } else {
@@ -139,6 +164,43 @@ impl Audit {
             line
         });
         Table::new(columns).lay(lines.into())
+    }
+}
+
+impl Check {
+    /// Says how far it has come.
+    fn told(&self) -> String {
+        let mut told = format!("{} minutes compared", self.minutes);
+        let times = [("last at", &self.last_at), ("down to", &self.down_to)];
+        told.extend(
+            times
+                .iter()
+                .filter_map(|(what, time)| Some(format!(", {what} {}", time.as_ref()?))),
+        );
+        if self.passes > 0 {
+            told.push_str(&format!(", all of them {} times", self.passes));
+        }
+        if self.passed_over > 0 {
+            told.push_str(&format!(", {} passed over as too large", self.passed_over));
+        }
+        told
+    }
+
+    /// Lists what differs, and says how many more there are of others or of another time.
+    fn differences(&self) -> Option<String> {
+        if self.found == 0 {
+            return None;
+        }
+        let mut lines = vec![format!("the check knows of {} differences", self.found)];
+        lines.extend(self.differences.iter().map(|found| {
+            let minute = found
+                .minute
+                .as_ref()
+                .map(|minute| format!(", accepted in the minute of {minute}"));
+            let line = format!("{}{}: {}", found.customer, minute.unwrap_or_default(), found.detail);
+            format!("  {}", shown(&line))
+        }));
+        Some(lines.join("\n"))
     }
 }
 

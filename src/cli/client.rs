@@ -1,7 +1,6 @@
 //! Asks the running service over HTTP, and tells its refusals from silence.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -15,6 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::table::shown;
+use crate::svix::tls_config;
 
 /// The largest answer that is read, in bytes.
 const LARGEST: usize = 256 * 1024 * 1024;
@@ -129,17 +129,10 @@ impl Client {
             value.set_sensitive(true);
             anyhow::Ok(value)
         });
-        let mut roots = rustls::RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        let tls =
-            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()?
-                .with_root_certificates(roots)
-                .with_no_client_auth();
         let connector = awc::Connector::new()
             .timeout(timeout.min(CONNECT))
             .handshake_timeout(timeout.min(CONNECT))
-            .rustls_0_23(Arc::new(tls))
+            .rustls_0_23(tls_config()?)
             .max_http_version(awc::http::Version::HTTP_11);
         // Where a proxy points elsewhere, the key does not follow.
         let http = awc::Client::builder()

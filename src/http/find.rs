@@ -10,7 +10,8 @@ use super::auth::{self, Scope};
 use super::gateway::Gateway;
 use super::health;
 use super::history::{self, Happened, Next};
-use super::problem::{Code, Detail, Problem, shown};
+use super::parameters::Faults;
+use super::problem::{Code, Problem, shown};
 use super::shapes::{AttemptOut, NotificationOut};
 use crate::domain::{AnswerKind, Attempt, NotificationId, State, Step};
 use crate::store::Record;
@@ -33,15 +34,19 @@ pub(super) async fn find(
     query: Query<Vec<(String, String)>>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let with_payload = includes_payload(&query);
+    let mut with_payload = false;
+    let faults = Faults::of(&query, |name, value| match (name, value) {
+        ("include", "payload") => {
+            with_payload = true;
+            Ok(())
+        }
+        ("include", _) => Err("is nothing to include; payload is".to_owned()),
+        _ => Err("is not known here; known is include".to_owned()),
+    });
     // Who may look at numbers need not see what customers were told.
-    let scope = if with_payload == Ok(true) {
-        Scope::Operate
-    } else {
-        Scope::Read
-    };
+    let scope = if with_payload { Scope::Operate } else { Scope::Read };
     auth::require(&request, &gateway, scope)?;
-    let with_payload = with_payload.map_err(|error| Problem::parameters(vec![error]))?;
+    faults.refuse()?;
     let not_found = || Problem::new(Code::NotFound, format!("there is no notification {}", shown(&path)));
     let id: NotificationId = path
         .parse()
@@ -54,7 +59,11 @@ pub(super) async fn find(
         true => payload(&gateway, &record).await?,
         false => None,
     };
-    let pipeline = health::pipeline(&gateway).await;
+    // What holds an account up matters only to what still has to go out.
+    let pipeline = match record.state {
+        State::Queued => health::pipeline(&gateway).await,
+        _ => None,
+    };
     let account = pipeline.as_ref().and_then(|pipeline| {
         let mut accounts = pipeline.counts.accounts.iter();
         accounts.find(|account| account.name == record.account)
@@ -66,25 +75,6 @@ pub(super) async fn find(
         attempts: attempts.into_iter().map(AttemptOut::from).collect(),
         payload,
     }))
-}
-
-/// Tells whether the payload is asked for.
-fn includes_payload(query: &[(String, String)]) -> Result<bool, Detail> {
-    let mut included = false;
-    for (name, value) in query {
-        match (name.as_str(), value.as_str()) {
-            ("include", "payload") => included = true,
-            ("include", value) => {
-                let detail = format!("{} is nothing to include; payload is", shown(value));
-                return Err(Detail::of_parameter(name, detail));
-            }
-            _ => {
-                let detail = "is not known here; known is include".to_owned();
-                return Err(Detail::of_parameter(name, detail));
-            }
-        }
-    }
-    Ok(included)
 }
 
 async fn payload(gateway: &Gateway, record: &Record) -> Result<Option<Box<RawValue>>, Problem> {

@@ -118,7 +118,7 @@ fn accepted(record: &Record) -> Happened {
     }
 }
 
-/// Tells what happens next. `account` is how its account stands.
+/// Tells what happens next. `account` is how its account stands, where it is queued.
 pub(super) fn next(record: &Record, account: Option<&AccountStatus>) -> Next {
     let what = match (record.state, record.reason) {
         (State::Queued, _) => match record.progress.stage {
@@ -139,7 +139,7 @@ pub(super) fn next(record: &Record, account: Option<&AccountStatus>) -> Next {
     Next {
         at: queued.then_some(record.due_at),
         what,
-        held: account.filter(|_| queued).and_then(|account| held(account.gate)),
+        held: account.and_then(|account| held(account.gate)),
     }
 }
 

@@ -6,7 +6,7 @@ use super::problem::{Detail, Problem, shown};
 use crate::domain::{AnswerKind, Customer, Reason, SVIX_ID_MAX, Timestamp};
 use crate::store::Narrowing;
 
-/// Faults that one problem lists.
+/// Faults that one answer names.
 const LISTED: usize = 8;
 
 /// The longest text to search for, in characters.
@@ -15,6 +15,45 @@ const WORDS_MAX: usize = 200;
 /// The names of what narrows.
 const NARROWING: &str = "customer, type, reason, status, outcome, q, from, to";
 
+/// What is wrong with a query, as far as one answer tells.
+#[derive(Default)]
+pub(super) struct Faults(Vec<Detail>);
+
+impl Faults {
+    /// Has each pair of a query read, and notes what cannot be.
+    pub(super) fn of(
+        query: &[(String, String)],
+        mut read: impl FnMut(&str, &str) -> Result<(), String>,
+    ) -> Self {
+        let mut faults = Self::default();
+        for (name, value) in query {
+            if let Err(detail) = read(name, value) {
+                faults.add(name, format!("{} {detail}", shown(value)));
+            }
+        }
+        faults
+    }
+
+    pub(super) fn add(&mut self, name: &str, detail: String) {
+        if self.0.len() < LISTED {
+            self.0.push(Detail::of_parameter(name, detail));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Fails with what is wrong, if anything is.
+    pub(super) fn refuse(self) -> Result<(), Problem> {
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::parameters(self.0))
+        }
+    }
+}
+
 /// Reads the pairs of a query. What `own` does not know, narrows; what neither knows, is a fault.
 pub(super) fn read(
     query: &[(String, String)],
@@ -22,24 +61,14 @@ pub(super) fn read(
     mut own: impl FnMut(&str, &str) -> Option<Result<(), String>>,
 ) -> Result<Narrowing, Problem> {
     let mut narrowing = Narrowing::default();
-    let mut errors = Vec::new();
-    for (name, value) in query {
-        let outcome = own(name, value).unwrap_or_else(|| narrow(&mut narrowing, name, value, own_names));
-        if let Err(detail) = outcome {
-            errors.push(Detail::of_parameter(name, format!("{} {detail}", shown(value))));
-        }
-        if errors.len() == LISTED {
-            break;
-        }
-    }
+    let mut faults = Faults::of(query, |name, value| {
+        own(name, value).unwrap_or_else(|| narrow(&mut narrowing, name, value, own_names))
+    });
     if let Err(detail) = check_order(&narrowing) {
-        errors.push(Detail::of_parameter("from", detail));
+        faults.add("from", detail);
     }
-    if errors.is_empty() {
-        Ok(narrowing)
-    } else {
-        Err(Problem::parameters(errors))
-    }
+    faults.refuse()?;
+    Ok(narrowing)
 }
 
 /// Sets one thing that narrows.

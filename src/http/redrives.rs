@@ -10,8 +10,8 @@ use serde_json::json;
 use super::auth::{self, Scope};
 use super::body;
 use super::gateway::Gateway;
-use super::parameters;
-use super::problem::{Code, Detail, Problem, shown};
+use super::parameters::{self, Faults};
+use super::problem::{Code, Problem, shown};
 use super::redrive_request::RedriveRequest;
 use super::shapes::NotificationOut;
 use crate::actors::messages::Redeliver;
@@ -136,20 +136,11 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     auth::require(&request, &gateway, Scope::Read)?;
     let mut limit = LIMIT.0;
-    let mut errors = Vec::new();
-    for (name, value) in query.iter() {
-        let read = match name.as_str() {
-            "limit" => parameters::number(value, 1, LIMIT.1).map(|number| limit = number),
-            _ => Err("is not known here; known is limit".to_owned()),
-        };
-        if let Err(detail) = read {
-            let detail = format!("{} {detail}", shown(value));
-            errors.push(Detail::of_parameter(name, detail));
-        }
-    }
-    if !errors.is_empty() {
-        return Err(Problem::parameters(errors));
-    }
+    let faults = Faults::of(&query, |name, value| match name {
+        "limit" => parameters::number(value, 1, LIMIT.1).map(|number| limit = number),
+        _ => Err("is not known here; known is limit".to_owned()),
+    });
+    faults.refuse()?;
     let now = gateway.store.now();
     let redrives = gateway.store.redrives(Redrives::Newest(limit)).await?;
     let data: Vec<_> = redrives

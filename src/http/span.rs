@@ -3,14 +3,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::problem::{Detail, Problem, shown};
+use super::parameters::Faults;
+use super::problem::Problem;
 use crate::domain::{Customer, Timestamp};
 
 /// How long a time may be, in days.
 const MOST_DAYS: u64 = 366;
-
-/// How many faults one answer names.
-const MOST_FAULTS: usize = 8;
 
 /// What a query asks for, and what is wrong with it.
 #[derive(Default)]
@@ -18,7 +16,7 @@ pub(super) struct Asked {
     pub(super) customer: Option<Customer>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
-    faults: Vec<Detail>,
+    faults: Faults,
 }
 
 impl Asked {
@@ -30,42 +28,26 @@ impl Asked {
         mut other: impl FnMut(&str, &str) -> Option<Result<(), String>>,
     ) -> Self {
         let mut asked = Self::default();
-        for (name, value) in query {
-            let outcome = match name.as_str() {
-                "customer" => Customer::parse(value)
-                    .map(|customer| asked.customer = Some(customer))
-                    .map_err(|error| error.to_string()),
-                "from" => moment(value, &mut asked.from),
-                "to" => moment(value, &mut asked.to),
-                _ => {
-                    other(name, value).unwrap_or_else(|| Err(format!("is not known here; known are {known}")))
-                }
-            };
-            if let Err(detail) = outcome {
-                asked.fault(name, format!("{} {detail}", shown(value)));
-            }
-        }
+        asked.faults = Faults::of(query, |name, value| match name {
+            "customer" => Customer::parse(value)
+                .map(|customer| asked.customer = Some(customer))
+                .map_err(|error| error.to_string()),
+            "from" => moment(value, &mut asked.from),
+            "to" => moment(value, &mut asked.to),
+            _ => other(name, value).unwrap_or_else(|| Err(format!("is not known here; known are {known}"))),
+        });
         asked
     }
 
     /// Notes that a parameter cannot be used.
     pub(super) fn fault(&mut self, name: &str, detail: String) {
-        if self.faults.len() < MOST_FAULTS {
-            self.faults.push(Detail {
-                code: "invalid_parameter",
-                pointer: shown(name),
-                detail,
-            });
-        }
+        self.faults.add(name, detail);
     }
 
     /// Returns what is wrong, if anything is.
-    pub(super) fn refuse(self) -> Result<Self, Problem> {
-        if self.faults.is_empty() {
-            Ok(self)
-        } else {
-            Err(Problem::parameters(self.faults))
-        }
+    pub(super) fn refuse(mut self) -> Result<Self, Problem> {
+        std::mem::take(&mut self.faults).refuse()?;
+        Ok(self)
     }
 
     /// Returns the minutes that the time touches, where one was asked for. Without an end it ends now;

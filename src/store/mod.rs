@@ -27,6 +27,7 @@ mod postgres;
 mod pruning;
 mod query;
 mod redrive;
+mod redrive_rows;
 mod retention;
 mod rows;
 mod shapes;

@@ -4,9 +4,9 @@ use sqlx::{Encode, QueryBuilder, Type};
 
 use super::fields::Fields;
 use super::narrowing::{Dialect, Source, Span, push_span};
-use super::redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, Redrives, SentAgain};
+use super::redrive::{DeadGroup, DeadLetters, GroupBy};
 use super::{Narrowing, rows};
-use crate::domain::{Customer, Reason, RedriveId, State, Timestamp};
+use crate::domain::{Customer, Reason, State, Timestamp};
 
 /// Rows that one look for dead letters takes in at most.
 const LOOKED_AT: i64 = 10_000;
@@ -210,66 +210,4 @@ pub(super) fn group(row: &impl Fields, by: &[GroupBy]) -> Result<DeadGroup, sqlx
         }
     }
     Ok(group)
-}
-
-/// Makes the query for redrives.
-pub(super) fn redrives_query<DB: Dialect>(which: Redrives) -> QueryBuilder<DB>
-where
-    Vec<u8>: for<'q> Encode<'q, DB> + Type<DB>,
-    i64: for<'q> Encode<'q, DB> + Type<DB>,
-{
-    let mut query = QueryBuilder::new("SELECT * FROM redrives");
-    match which {
-        Redrives::One(id) => query.push(" WHERE id = ").push_bind(id.as_bytes().to_vec()),
-        Redrives::Running => query.push(" WHERE state = 'running' ORDER BY id"),
-        Redrives::Unfinished => query.push(" WHERE state NOT IN ('cancelled', 'completed') ORDER BY id"),
-        Redrives::Newest(limit) => query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit)),
-    };
-    query
-}
-
-/// Reads a redrive.
-pub(super) fn redrive(row: &impl Fields) -> Result<Redrive, sqlx::Error> {
-    let moment = |column| row.int(column).map(|at| at.map(Timestamp::from_millis));
-    let time = |column| rows::int(row, column).map(Timestamp::from_millis);
-    let owned = |column| row.text(column).map(|text| text.map(str::to_owned));
-    let narrowing = serde_json::from_str(rows::text(row, "filter")?)
-        .map_err(|error| rows::unreadable("filter", error))?;
-    Ok(Redrive {
-        id: RedriveId::from_bytes(rows::bytes(row, "id")?).map_err(|error| rows::unreadable("id", error))?,
-        narrowing,
-        rate: row.real("rate")?.unwrap_or(1.0),
-        stop_ratio: row.real("stop_ratio")?,
-        newest_first: row.flag("newest_first")?,
-        key: owned("by_key")?,
-        state: rows::named(row, "state")?,
-        why: owned("why")?,
-        created_at: time("created_at")?,
-        changed_at: time("changed_at")?,
-        finished_at: moment("finished_at")?,
-        paced_to_us: rows::int(row, "paced_to_us")?,
-        cursor: row.int("cursor")?,
-        total: rows::int(row, "total")?,
-        sent: rows::int(row, "sent")?,
-        delivered: rows::int(row, "delivered")?,
-        dead: rows::int(row, "dead")?,
-        expired: rows::int(row, "expired")?,
-        forgiven_dead: rows::int(row, "forgiven_dead")?,
-        forgiven_settled: rows::int(row, "forgiven_settled")?,
-    })
-}
-
-/// Reads one time that a notification was sent again.
-pub(super) fn sent_again(row: &impl Fields) -> Result<SentAgain, sqlx::Error> {
-    let owned = |column| row.text(column).map(|text| text.map(str::to_owned));
-    let redrive = row.bytes("redrive")?.map(RedriveId::from_bytes).transpose();
-    Ok(SentAgain {
-        at: Timestamp::from_millis(rows::int(row, "at")?),
-        redrive: redrive.map_err(|error| rows::unreadable("redrive", error))?,
-        key: owned("by_key")?,
-        died_at: row.int("died_at")?.map(Timestamp::from_millis),
-        reason: owned("reason")?,
-        status: row.int("status")?.and_then(|status| u16::try_from(status).ok()),
-        detail: owned("detail")?,
-    })
 }

@@ -1,6 +1,5 @@
 //! Carries requests to Svix and reads what comes back, within bounds of time and size.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use awc::ClientResponse;
@@ -10,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
 use super::classify::{self, Reply};
-use super::{Account, excerpt, request};
+use super::{Account, excerpt, request, tls_config};
 use crate::domain::{Answer, Notification, Step};
 
 /// What is read at most of an answer to a send, in bytes.
@@ -61,17 +60,10 @@ impl Client {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(timeouts: Timeouts, connections: usize) -> Result<Self, ClientError> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let connector = awc::Connector::new()
             .timeout(timeouts.connect)
             .handshake_timeout(timeouts.connect)
-            .rustls_0_23(Arc::new(tls))
+            .rustls_0_23(tls_config()?)
             .max_http_version(awc::http::Version::HTTP_11)
             .limit(connections)
             // Shorter than load balancers keep idle connections, so that they are not closed in use.

@@ -6,7 +6,9 @@ mod client;
 mod excerpt;
 mod request;
 mod retry_after;
+mod tls;
 mod wire;
 
 pub use account::{Account, AccountError};
 pub use client::{Client, ClientError, Exchange, Timeouts};
+pub use tls::tls_config;

@@ -66,14 +66,23 @@ async fn a_new_key_can_be_used_by_either_line_that_is_printed_with_it() {
     assert_eq!(app.client.with_key(&ci.key).post(&event("evt_2")).await.status, 202);
 }
 
+/// What only those who operate may do, and how that is answered where there is nothing to do it with.
+const OPERATING: [(&str, &str, Option<&str>, u16); 5] = [
+    ("GET", "/notifications/nothing?include=payload", None, 404),
+    ("POST", "/notifications/nothing/redrive", None, 404),
+    ("POST", "/redrives", Some(r#"{"filter": {}, "dryRun": true}"#), 200),
+    ("POST", "/redrives/nothing/cancel", None, 404),
+    ("DELETE", "/dead-letters", None, 400),
+];
+
 #[actix_web::test]
 async fn a_key_does_what_its_scopes_say_and_nothing_else() {
     let table = [
-        ("ingest", 202, 403, "who posts need not see what others post"),
-        ("read", 403, 200, "who looks cannot post"),
-        ("ingest,read", 202, 200, "both"),
-        ("operate", 403, 200, "who operates may look"),
-        ("admin", 202, 200, "admins may do everything"),
+        ("ingest", 202, 403, false, "who posts need not see what others post"),
+        ("read", 403, 200, false, "who looks cannot post"),
+        ("ingest,read", 202, 200, false, "both"),
+        ("operate", 403, 200, true, "who operates may look"),
+        ("admin", 202, 200, true, "admins may do everything"),
     ];
     let keys: Vec<_> = table
         .iter()
@@ -81,7 +90,7 @@ async fn a_key_does_what_its_scopes_say_and_nothing_else() {
         .collect();
     let entries: Vec<_> = keys.iter().map(|key| key.entry.as_str()).collect();
     let app = TestApp::start(&[("AUTH__KEYS", &entries.join(","))]).await;
-    for (key, (scopes, post, get, why)) in keys.iter().zip(table) {
+    for (key, (scopes, post, get, operates, why)) in keys.iter().zip(table) {
         let client = app.client.with_key(&key.key);
         let answer = client.post(&event(scopes)).await;
         assert_eq!(answer.status, post, "{scopes}: {why}");
@@ -95,8 +104,24 @@ async fn a_key_does_what_its_scopes_say_and_nothing_else() {
             "/audit",
             "/health",
             "/notifications",
+            "/dead-letters",
+            "/dead-letters/groups",
+            "/redrives",
         ] {
             assert_eq!(client.get(path).await.status, get, "{scopes} at {path}: {why}");
+        }
+        for (method, path, body, status) in OPERATING {
+            let answer = match body {
+                None => client.request(method, path).await,
+                Some(body) => {
+                    client
+                        .send_json(method, path, &serde_json::from_str(body).unwrap())
+                        .await
+                }
+            };
+            let status = if operates { status } else { 403 };
+            assert_eq!(answer.status, status, "{scopes}, {method} {path}: {why}: {}", answer.body);
+            assert!(operates || answer.code() == "forbidden", "{scopes}, {method} {path}");
         }
         // Whether it is there is nothing that such a key may learn.
         let unknown = if get == 200 { 404 } else { 403 };
@@ -140,8 +165,14 @@ async fn without_a_key_that_is_known_nothing_opens_but_two_health_checks() {
         "/notifications",
         "/notifications?limit=0",
         "/notifications/nothing",
+        "/dead-letters",
+        "/dead-letters/groups",
+        "/redrives",
     ] {
         assert_unauthorized(&app.client.get(path).await, path);
+    }
+    for (method, path, ..) in OPERATING {
+        assert_unauthorized(&app.client.request(method, path).await, path);
     }
     for path in ["/health/live", "/health/ready"] {
         assert_eq!(app.client.get(path).await.status, 200, "{path} is for machines that have no key");

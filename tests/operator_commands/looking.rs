@@ -173,6 +173,13 @@ async fn all_pages_are_one_table_or_one_document() {
 
 fn audit(balanced: bool) -> String {
     let difference = i64::from(!balanced);
+    let differences = match balanced {
+        true => json!([]),
+        false => json!([
+            {"customer": "acme", "minute": "2026-11-02T03:04:00.000Z", "detail": "dead is 1 in the ledger\n"},
+            {"customer": "acme", "detail": "the ledger counts 1 more accepted than it accounts for"},
+        ]),
+    };
     json!({
         "customer": "acme",
         "ledger": {
@@ -184,6 +191,11 @@ fn audit(balanced: bool) -> String {
         "rowsDifference": {"delivered": 0, "filtered": 0, "dead": 0, "expired": 0, "queued": 0},
         "counted": "every row was counted",
         "balanced": balanced,
+        "check": {
+            "minutes": 120, "passedOver": 1, "passes": 2, "lastAt": "2026-11-25T10:00:00.000Z",
+            "downTo": "2026-11-01T07:30:00.000Z", "found": 2 * difference,
+            "differences": differences,
+        },
     })
     .to_string()
 }
@@ -206,9 +218,15 @@ async fn an_audit_shows_the_equation_and_exits_with_whether_it_holds() {
             verdict,
             "every row was counted",
             "delivered       7       3     4",
+            "120 minutes compared, last at 2026-11-25T10:00:00.000Z, down to 2026-11-01T07:30:00.000Z, \
+             all of them 2 times, 1 passed over as too large",
         ] {
             assert!(ran.printed.contains(words), "{words}: {}", ran.printed);
         }
+        let differences = "the check knows of 2 differences\n\
+            \x20 acme, accepted in the minute of 2026-11-02T03:04:00.000Z: dead is 1 in the ledger\\n\n\
+            \x20 acme: the ledger counts 1 more accepted than it accounts for\n";
+        assert_eq!(ran.printed.contains(differences), !balanced, "{}", ran.printed);
         let json = operator.run(&[&arguments[..], &["--json"]].concat()).await;
         assert_eq!((json.code, json.printed.trim()), (Some(code), answer.as_str()));
         let asked = "GET /audit?customer=acme&from=2026-11-01T00%3A00%3A00Z";

@@ -50,9 +50,7 @@ impl Entry {
         let suspect = self.notification.suspect_until.is_some();
         self.deadline(max_age)?.overdue(now, suspect, &self.progress)
     }
-}
 
-impl Entry {
     /// Tells whether it is not sent again by an operator's wish.
     pub(super) fn is_fresh(&self) -> bool {
         self.notification.redrives == 0

@@ -3,6 +3,7 @@
 //! A cell of `ledger_minutes` says where the notifications of a customer stand that were accepted in
 //! one minute. A minute of a customer without a cell is not compared: the store has forgotten its counts.
 
+mod asking;
 mod queries;
 mod series;
 mod tally;

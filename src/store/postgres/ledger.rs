@@ -75,8 +75,10 @@ pub(super) async fn add(
         .fold(query, sqlx::query::Query::bind)
         .execute(&mut *connection)
         .await?;
-    add_deaths(connection, slot, changes).await?;
-    add_redriven(connection, changes).await
+    // In this order: a step of a redrive holds the redrive's row before it counts deaths, and whoever deletes
+    // waits for counts of deaths last. The other way round they could wait for each other in a circle.
+    add_redriven(connection, changes).await?;
+    add_deaths(connection, slot, changes).await
 }
 
 /// Adds to the kinds of dead letters.

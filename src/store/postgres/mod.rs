@@ -34,6 +34,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use super::changes::Changes;
 use super::lease::{LeasedRow, Term};
 use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
+use super::redrive_rows::RedriveRows;
 use super::retention::{Cutoffs, Retention};
 use super::{DeadLetters, Redrive, RedriveStep, StoreError, Trouble};
 use crate::domain::{Customer, RedriveState, Timestamp};
@@ -41,6 +42,9 @@ pub(super) use open::{MIGRATIONS, open};
 pub(super) use read::Reader;
 pub(super) use replica::REGISTRY_LOCK;
 use replica::Replica;
+
+/// The jobs that send dead letters again.
+type Redrives = RedriveRows<sqlx::Postgres>;
 
 /// How long one piece of work may take before the connection counts as broken.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -168,7 +172,7 @@ impl WriteSide for Postgres {
     }
 
     async fn add_redrive(&mut self, redrive: &Redrive) -> Result<(), StoreError> {
-        self.within(async |connection, _| redrive::add(connection, redrive).await)
+        self.within(async |connection, _| Redrives::add(connection, redrive).await)
             .await
     }
 
@@ -179,20 +183,20 @@ impl WriteSide for Postgres {
         why: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.within(async |connection, _| redrive::change(connection, redrive, to, why, now).await)
+        self.within(async |connection, _| Redrives::change(connection, redrive, to, why, now).await)
             .await
     }
 
     async fn redrive(&mut self, step: &RedriveStep, now: Timestamp) -> Result<Option<u64>, StoreError> {
         let mut changes = self.changes();
         self.within(async |connection, replica| {
-            if !redrive::advance(connection, step, now).await? {
+            if !Redrives::advance(connection, step, now).await? {
                 return Ok(None);
             }
             let (id, key) = (step.redrive.id, step.redrive.key.as_deref());
             let rows = &step.letters.rows;
             let sent = redrive::put_back(connection, rows, Some(id), key, now, &mut changes).await?;
-            redrive::count(connection, id, sent).await?;
+            Redrives::count(connection, id, sent).await?;
             ledger::add(connection, replica.slot(), &changes).await?;
             Ok(u64::try_from(sent).ok())
         })
@@ -219,6 +223,7 @@ impl WriteSide for Postgres {
     async fn purge(&mut self, letters: &DeadLetters) -> Result<u64, StoreError> {
         let changes = self.changes();
         self.within(async |connection, replica| {
+            remove::alone(connection).await?;
             let dead = redrive::dead(connection, &letters.rows).await?;
             let gone = remove::run(connection, replica.slot(), &dead, changes).await?;
             Ok(u64::try_from(gone).unwrap_or(u64::MAX))

@@ -8,9 +8,6 @@ use crate::store::StoreError;
 use crate::store::changes::Changes;
 use crate::store::retention::{Cutoffs, LOOK_COLUMNS, Look};
 
-/// One replica at a time deletes, under this lock.
-const PRUNE_LOCK: i64 = 0x7376_6978_0002;
-
 /// Deletes what is over among the `limit` rows after `after`, and old requests of those that stay. Returns the last
 /// row looked at, or nothing where nothing after it can be over or another replica is at it.
 pub(super) async fn run(
@@ -20,7 +17,7 @@ pub(super) async fn run(
     cutoffs: &Cutoffs,
     changes: Changes,
 ) -> Result<Option<i64>, StoreError> {
-    if !lock(connection).await? {
+    if !remove::alone_if_free(connection).await? {
         return Ok(None);
     }
     let statement = format!("SELECT {LOOK_COLUMNS} FROM notifications WHERE seq > $1 ORDER BY seq LIMIT $2");
@@ -56,7 +53,7 @@ pub(super) async fn counts(
     limit: u32,
     cutoffs: &Cutoffs,
 ) -> Result<bool, StoreError> {
-    if !lock(connection).await? {
+    if !remove::alone_if_free(connection).await? {
         return Ok(false);
     }
     // Whole minutes: whoever compares what is left with the rows finds all of a minute or nothing.
@@ -77,10 +74,4 @@ pub(super) async fn counts(
     .execute(connection)
     .await?;
     Ok(minutes.max(redrives.rows_affected()) >= u64::from(limit))
-}
-
-/// Makes sure, until the transaction ends, that no other replica deletes; tells whether that is so.
-async fn lock(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    let free = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(PRUNE_LOCK);
-    Ok(free.fetch_one(connection).await?)
 }

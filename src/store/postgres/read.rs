@@ -6,15 +6,16 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnection, Postgres};
-use sqlx::{Connection, QueryBuilder, Row};
+use sqlx::{Connection, QueryBuilder};
 
-use super::audit;
+use super::audit::{self, QUERIES};
 use super::pool::Pool;
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
 use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
 use crate::store::narrowing::{ALL, Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
+use crate::store::redrive_rows::{RedriveRows, sent_again};
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
     DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, StoreError, Totals,
@@ -200,14 +201,8 @@ impl ReadSide for Reader {
     }
 
     fn redrives(&self, which: Redrives) -> BoxFuture<'_, Result<Vec<Redrive>, StoreError>> {
-        self.pool.ask(move |connection| {
-            async move {
-                let mut query = undelivered::redrives_query::<Postgres>(which);
-                let found = query.build().fetch_all(connection).await?;
-                Ok(found.iter().map(undelivered::redrive).collect::<Result<_, _>>()?)
-            }
-            .boxed()
-        })
+        self.pool
+            .ask(move |connection| RedriveRows::<Postgres>::find(connection, which).boxed())
     }
 
     fn sent_again(&self, customer: Customer, row: i64) -> BoxFuture<'_, Result<Vec<SentAgain>, StoreError>> {
@@ -217,10 +212,7 @@ impl ReadSide for Reader {
                     sqlx::query("SELECT * FROM redriven WHERE customer = $1 AND seq = $2 ORDER BY number");
                 let query = query.bind(customer.as_str().to_owned()).bind(row);
                 let found = query.fetch_all(connection).await?;
-                Ok(found
-                    .iter()
-                    .map(undelivered::sent_again)
-                    .collect::<Result<_, _>>()?)
+                Ok(found.iter().map(sent_again).collect::<Result<_, _>>()?)
             }
             .boxed()
         })
@@ -231,25 +223,18 @@ impl ReadSide for Reader {
     }
 
     fn totals(&self) -> BoxFuture<'_, Result<Totals, StoreError>> {
-        self.pool.ask(move |connection| {
-            async move {
-                let mut query = QueryBuilder::<Postgres>::new("SELECT ");
-                query.push(Totals::sums()).push(" FROM ledger");
-                let sums = query.build().fetch_one(connection).await?;
-                Ok(Totals::of(|column| sums.try_get(column))?)
-            }
-            .boxed()
-        })
+        self.pool
+            .ask(move |connection| QUERIES.totals(connection).boxed())
     }
 
     fn audit(&self, scope: AuditScope) -> BoxFuture<'_, Result<Audit, StoreError>> {
         self.pool
-            .ask_snapshot(move |snapshot| async move { audit::audit(snapshot, &scope).await }.boxed())
+            .ask_snapshot(move |snapshot| async move { QUERIES.audit(snapshot, &scope).await }.boxed())
     }
 
     fn series(&self, scope: SeriesScope) -> BoxFuture<'_, Result<Vec<Totals>, StoreError>> {
         self.pool
-            .ask(move |connection| async move { audit::series(connection, &scope).await }.boxed())
+            .ask(move |connection| async move { QUERIES.points(connection, &scope).await }.boxed())
     }
 
     fn compare(
@@ -265,7 +250,7 @@ impl ReadSide for Reader {
 
     fn add_up(&self, after: Option<Customer>, limit: u32) -> BoxFuture<'_, Result<AddedUp, StoreError>> {
         self.pool.ask(move |connection| {
-            async move { audit::add_up(connection, after.as_ref(), limit).await }.boxed()
+            async move { QUERIES.add_up(connection, after.as_ref(), limit).await }.boxed()
         })
     }
 

@@ -7,8 +7,25 @@ use crate::domain::{Customer, State};
 use crate::store::changes::{Changes, DeathKind};
 use crate::store::{StoreError, rows};
 
-/// Deletes these rows, within a transaction, and counts them in the rows of this replica's slot; what is queued
-/// stays. Returns how many have gone.
+/// One replica at a time deletes, under this lock: two that both wait for the other's counts of dead letters would
+/// wait for ever.
+const REMOVE_LOCK: i64 = 0x7376_6978_0002;
+
+/// Waits until no other replica deletes, and keeps it so until the transaction ends.
+pub(super) async fn alone(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(REMOVE_LOCK);
+    lock.execute(connection).await?;
+    Ok(())
+}
+
+/// The same where no other replica deletes just now; tells whether that is so.
+pub(super) async fn alone_if_free(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let free = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(REMOVE_LOCK);
+    Ok(free.fetch_one(connection).await?)
+}
+
+/// Deletes these rows, within a transaction that deletes alone, and counts them in the rows of this replica's slot;
+/// what is queued stays. Returns how many have gone.
 pub(super) async fn run(
     connection: &mut PgConnection,
     slot: i64,
@@ -39,21 +56,20 @@ pub(super) async fn run(
             undelivered.push((customer, rows::int(row, "seq")?));
         }
     }
-    let kinds = remove_undelivered(connection, &undelivered, &mut changes).await?;
+    remove_undelivered(connection, &undelivered, &mut changes).await?;
     ledger::add(connection, slot, &changes).await?;
-    remove_empty(connection, &kinds).await?;
+    remove_empty(connection, &changes).await?;
     Ok(gone.len())
 }
 
-/// Deletes what rows that were not delivered were looked for by. Returns the kinds of those that were dead.
+/// Deletes what rows that were not delivered were looked for by, and counts those that were dead.
 async fn remove_undelivered(
     connection: &mut PgConnection,
     places: &[(Customer, i64)],
     changes: &mut Changes,
-) -> Result<Vec<DeathKind>, StoreError> {
-    let mut kinds = Vec::new();
+) -> Result<(), StoreError> {
     if places.is_empty() {
-        return Ok(kinds);
+        return Ok(());
     }
     let gone = sqlx::query(
         "DELETE FROM undelivered AS u USING unnest($1::TEXT[], $2::BIGINT[]) AS given (customer, seq) \
@@ -66,23 +82,20 @@ async fn remove_undelivered(
     .await?;
     for row in &gone {
         if rows::text(row, "state")? == State::Dead.as_str() {
-            let kind = DeathKind::read(row)?;
-            changes.left(kind.clone());
-            kinds.push(kind);
+            changes.left(DeathKind::read(row)?);
         }
     }
-    kinds.sort_unstable();
-    kinds.dedup();
-    Ok(kinds)
+    Ok(())
 }
 
 /// Deletes kinds of which there are no dead letters any more: none, when the rows of all slots are added up. They
 /// are locked first, and added up as they are then, so that no death is lost that another replica is counting.
-async fn remove_empty(connection: &mut PgConnection, kinds: &[DeathKind]) -> Result<(), StoreError> {
+async fn remove_empty(connection: &mut PgConnection, changes: &Changes) -> Result<(), StoreError> {
+    let kinds: Vec<&DeathKind> = changes.deaths().keys().collect();
     if kinds.is_empty() {
         return Ok(());
     }
-    let texts = |of: fn(&DeathKind) -> &str| -> Vec<&str> { kinds.iter().map(of).collect() };
+    let texts = |of: fn(&DeathKind) -> &str| -> Vec<&str> { kinds.iter().map(|kind| of(kind)).collect() };
     for statement in [
         "SELECT count(*) FROM ( \
            SELECT 1 FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::BIGINT[], $5::TEXT[]) \

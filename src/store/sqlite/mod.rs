@@ -1,7 +1,6 @@
 //! The embedded store: one SQLite file in WAL mode, one writing connection, some reading ones.
 
 mod accept;
-mod audit;
 mod begin;
 mod checkpoint;
 mod chunks;
@@ -23,6 +22,7 @@ use super::changes::Changes;
 use super::clock::Clock;
 use super::lease::{LeasedRow, Term};
 use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
+use super::redrive_rows::RedriveRows;
 use super::retention::{Cutoffs, Retention};
 use super::{DeadLetters, Redrive, RedriveStep, StoreError, Trouble, rows};
 use crate::domain::{Customer, Reason, RedriveId, RedriveState, Timestamp};
@@ -35,6 +35,9 @@ pub(super) use open::{MIGRATIONS, connect, open};
 use open::{last_row, options};
 pub(super) use read::Reader;
 use settle::SettleStatements;
+
+/// The jobs that send dead letters again.
+type Redrives = RedriveRows<sqlx::Sqlite>;
 
 /// What a row takes beside its event, in bytes.
 const ROW_BYTES: usize = 512;
@@ -189,7 +192,7 @@ impl WriteSide for Sqlite {
     }
 
     async fn add_redrive(&mut self, redrive: &Redrive) -> Result<(), StoreError> {
-        redrive::add(&mut self.connection, redrive).await
+        Redrives::add(&mut self.connection, redrive).await
     }
 
     async fn change_redrive(
@@ -199,19 +202,19 @@ impl WriteSide for Sqlite {
         why: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        redrive::change(&mut self.connection, redrive, to, why, now).await
+        Redrives::change(&mut self.connection, redrive, to, why, now).await
     }
 
     async fn redrive(&mut self, step: &RedriveStep, now: Timestamp) -> Result<Option<u64>, StoreError> {
         let mut changes = self.changes();
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        if !redrive::advance(&mut transaction, step, now).await? {
+        if !Redrives::advance(&mut transaction, step, now).await? {
             return Ok(None);
         }
         let rows: Vec<i64> = step.letters.rows.iter().map(|(_, row)| *row).collect();
         let (id, key) = (step.redrive.id, step.redrive.key.as_deref());
         let sent = redrive::put_back(&mut transaction, &rows, Some(id), key, now, &mut changes).await?;
-        redrive::count(&mut transaction, id, sent).await?;
+        Redrives::count(&mut transaction, id, sent).await?;
         self.ledger.add(&mut transaction, &changes).await?;
         transaction.commit().await?;
         Ok(u64::try_from(sent).ok())

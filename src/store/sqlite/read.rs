@@ -6,19 +6,22 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqlitePool;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{QueryBuilder, Sqlite};
 
-use super::audit;
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
-use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
+use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, Queries, SeriesScope};
 use crate::store::narrowing::{Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
+use crate::store::redrive_rows::{RedriveRows, sent_again};
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
     DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, StoreError, Totals,
     rows,
 };
+
+/// The questions of an audit, led to the rows by their ids.
+const AUDIT: Queries<Sqlite> = Queries::new(" INDEXED BY notifications_by_id", "+n.customer");
 
 /// The reading side of the embedded store.
 pub(in crate::store) struct Reader {
@@ -155,9 +158,8 @@ impl ReadSide for Reader {
 
     fn redrives(&self, which: Redrives) -> BoxFuture<'_, Result<Vec<Redrive>, StoreError>> {
         async move {
-            let mut query = undelivered::redrives_query::<Sqlite>(which);
-            let found = query.build().fetch_all(&self.pool).await?;
-            Ok(found.iter().map(undelivered::redrive).collect::<Result<_, _>>()?)
+            let mut connection = self.pool.acquire().await?;
+            RedriveRows::<Sqlite>::find(&mut connection, which).await
         }
         .boxed()
     }
@@ -166,10 +168,7 @@ impl ReadSide for Reader {
         async move {
             let query = sqlx::query("SELECT * FROM redriven WHERE seq = ? ORDER BY number");
             let found = query.bind(row).fetch_all(&self.pool).await?;
-            Ok(found
-                .iter()
-                .map(undelivered::sent_again)
-                .collect::<Result<_, _>>()?)
+            Ok(found.iter().map(sent_again).collect::<Result<_, _>>()?)
         }
         .boxed()
     }
@@ -184,20 +183,26 @@ impl ReadSide for Reader {
 
     fn totals(&self) -> BoxFuture<'_, Result<Totals, StoreError>> {
         async move {
-            let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
-            query.push(Totals::sums()).push(" FROM ledger");
-            let row = query.build().fetch_one(&self.pool).await?;
-            Ok(Totals::of(|column| row.try_get(column))?)
+            let mut connection = self.pool.acquire().await?;
+            AUDIT.totals(&mut connection).await
         }
         .boxed()
     }
 
     fn audit(&self, scope: AuditScope) -> BoxFuture<'_, Result<Audit, StoreError>> {
-        async move { audit::audit(&self.pool, &scope).await }.boxed()
+        async move {
+            let mut snapshot = self.pool.begin().await?;
+            AUDIT.audit(&mut snapshot, &scope).await
+        }
+        .boxed()
     }
 
     fn series(&self, scope: SeriesScope) -> BoxFuture<'_, Result<Vec<Totals>, StoreError>> {
-        async move { audit::series(&self.pool, &scope).await }.boxed()
+        async move {
+            let mut connection = self.pool.acquire().await?;
+            AUDIT.points(&mut connection, &scope).await
+        }
+        .boxed()
     }
 
     fn compare(
@@ -206,11 +211,19 @@ impl ReadSide for Reader {
         pick: Pick,
         patience: Duration,
     ) -> BoxFuture<'_, Result<Compared, StoreError>> {
-        async move { audit::compare(&self.pool, &minutes, pick, patience).await }.boxed()
+        async move {
+            let mut snapshot = self.pool.begin().await?;
+            AUDIT.compare(&mut snapshot, &minutes, pick, patience).await
+        }
+        .boxed()
     }
 
     fn add_up(&self, after: Option<Customer>, limit: u32) -> BoxFuture<'_, Result<AddedUp, StoreError>> {
-        async move { audit::add_up(&self.pool, after.as_ref(), limit).await }.boxed()
+        async move {
+            let mut connection = self.pool.acquire().await?;
+            AUDIT.add_up(&mut connection, after.as_ref(), limit).await
+        }
+        .boxed()
     }
 
     fn waiting_customers(

@@ -1,95 +1,11 @@
-//! Sends dead letters again: puts them back into the queue, and keeps the jobs that do so.
+//! Sends dead letters again: puts them back into the queue.
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::domain::{Customer, RedriveId, RedriveState, Timestamp};
+use crate::domain::{Customer, RedriveId, Timestamp};
+use crate::store::StoreError;
 use crate::store::changes::{Changes, DeathKind};
-use crate::store::{Redrive, RedriveStep, StoreError};
-
-/// Stores a new job.
-pub(super) async fn add(connection: &mut SqliteConnection, redrive: &Redrive) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO redrives (id, filter, rate, stop_ratio, newest_first, by_key, state, created_at, changed_at, \
-         paced_to_us, total) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(redrive.id.as_bytes().to_vec())
-    .bind(serde_json::to_string(&redrive.narrowing).unwrap_or_default())
-    .bind(redrive.rate)
-    .bind(redrive.stop_ratio)
-    .bind(redrive.newest_first)
-    .bind(redrive.key.as_deref())
-    .bind(redrive.state.as_str())
-    .bind(redrive.created_at.as_millis())
-    .bind(redrive.changed_at.as_millis())
-    .bind(redrive.paced_to_us)
-    .bind(redrive.total)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Moves a job from the state it is in to another. Returns whether it was in that state still.
-pub(super) async fn change(
-    connection: &mut SqliteConnection,
-    redrive: &Redrive,
-    to: RedriveState,
-    why: Option<&str>,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "UPDATE redrives SET state = ?1, why = ?2, changed_at = ?3, finished_at = ?4, \
-           paced_to_us = max(paced_to_us, ?5), \
-           forgiven_dead = CASE ?1 WHEN 'running' THEN dead ELSE forgiven_dead END, \
-           forgiven_settled = CASE ?1 WHEN 'running' THEN delivered + dead + expired ELSE forgiven_settled END \
-         WHERE id = ?6 AND state = ?7",
-    )
-    .bind(to.as_str())
-    .bind(why)
-    .bind(now.as_millis())
-    .bind(to.is_final().then(|| now.as_millis()))
-    .bind(now.as_millis().saturating_mul(1000))
-    .bind(redrive.id.as_bytes().to_vec())
-    .bind(redrive.state.as_str())
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Notes what a job does, and tells whether it is as it was looked at.
-pub(super) async fn advance(
-    connection: &mut SqliteConnection,
-    step: &RedriveStep,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "UPDATE redrives SET cursor = coalesce(?, cursor), paced_to_us = ?, changed_at = ? \
-         WHERE id = ? AND state = 'running' AND cursor IS ? AND sent = ?",
-    )
-    .bind(step.letters.cursor)
-    .bind(step.paced_to_us)
-    .bind(now.as_millis())
-    .bind(step.redrive.id.as_bytes().to_vec())
-    .bind(step.redrive.cursor)
-    .bind(step.redrive.sent)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Counts what a job has put back.
-pub(super) async fn count(
-    connection: &mut SqliteConnection,
-    redrive: RedriveId,
-    sent: i64,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE redrives SET sent = sent + ? WHERE id = ?")
-        .bind(sent)
-        .bind(redrive.as_bytes().to_vec())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
 
 /// Puts those of the rows back that are dead, due at once. Counts them into `changes`, and returns how many.
 pub(super) async fn put_back(

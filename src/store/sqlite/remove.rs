@@ -44,21 +44,20 @@ pub(super) async fn run(
     .bind(&list)
     .execute(&mut *connection)
     .await?;
-    let kinds = remove_undelivered(connection, &undelivered, &mut changes).await?;
+    remove_undelivered(connection, &undelivered, &mut changes).await?;
     ledger.add(connection, &changes).await?;
-    remove_empty(connection, &kinds).await?;
+    remove_empty(connection, &changes).await?;
     Ok(all.len())
 }
 
-/// Deletes what rows that were not delivered were looked for by. Returns the kinds of those that were dead.
+/// Deletes what rows that were not delivered were looked for by, and counts those that were dead.
 async fn remove_undelivered(
     connection: &mut SqliteConnection,
     seqs: &[i64],
     changes: &mut Changes,
-) -> Result<Vec<DeathKind>, StoreError> {
-    let mut kinds = Vec::new();
+) -> Result<(), StoreError> {
     if seqs.is_empty() {
-        return Ok(kinds);
+        return Ok(());
     }
     let list = list(seqs);
     let gone = sqlx::query(
@@ -72,19 +71,15 @@ async fn remove_undelivered(
     .await?;
     for row in &gone {
         if rows::text(row, "state")? == State::Dead.as_str() {
-            let kind = DeathKind::read(row)?;
-            changes.left(kind.clone());
-            kinds.push(kind);
+            changes.left(DeathKind::read(row)?);
         }
     }
-    kinds.sort_unstable();
-    kinds.dedup();
-    Ok(kinds)
+    Ok(())
 }
 
 /// Deletes kinds of which there are no dead letters any more.
-async fn remove_empty(connection: &mut SqliteConnection, kinds: &[DeathKind]) -> Result<(), StoreError> {
-    for kind in kinds {
+async fn remove_empty(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), StoreError> {
+    for kind in changes.deaths().keys() {
         sqlx::query(
             "DELETE FROM dead_groups WHERE customer = ? AND event_type = ? AND reason = ? AND status = ? \
              AND outcome = ? AND dead = 0",

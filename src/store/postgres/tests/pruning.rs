@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use sqlx::{ConnectOptions, Connection};
+
 use super::TestDatabase;
+use crate::domain::Customer;
 use crate::store::check::check;
 use crate::store::examples::{eventually, options};
-use crate::store::{Retention, Store, StoreOptions};
+use crate::store::{DeadLetters, Retention, Store, StoreOptions};
 
 /// Fills the database with notifications that were delivered long ago, and dead letters of two kinds, some of
 /// them counted by one replica and some by another.
@@ -59,6 +62,38 @@ async fn replicas_that_delete_together_count_each_row_once() {
         store.close(true).await.unwrap();
     }
     assert_eq!(database.number("SELECT count(*) FROM dead_groups").await, 0);
+    let report = check(&database.url()).await.unwrap();
+    assert!(report.findings.is_empty(), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_purge_waits_for_the_replica_that_is_deleting() {
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    fill(&database).await;
+    // Another replica is deleting, and has not committed yet.
+    let mut other = database.options().connect().await.unwrap();
+    let mut deleting = other.begin().await.unwrap();
+    super::super::remove::alone(&mut deleting).await.unwrap();
+    let customer = Customer::parse("acme").unwrap();
+    let letters = DeadLetters {
+        rows: (1..=3000).step_by(2).map(|row| (customer.clone(), row)).collect(),
+        ..DeadLetters::default()
+    };
+    let purging = tokio::spawn({
+        let store = store.clone();
+        async move { store.purge(letters).await }
+    });
+    eventually("the purge waits", async || {
+        let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database \
+            WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()";
+        database.number(waiting).await == 1
+    })
+    .await;
+    deleting.commit().await.unwrap();
+    assert_eq!(purging.await.unwrap().unwrap(), 1500);
+    store.close(true).await.unwrap();
+    assert_eq!(database.number("SELECT count(*) FROM undelivered").await, 0);
     let report = check(&database.url()).await.unwrap();
     assert!(report.findings.is_empty(), "{report:?}");
 }
