@@ -30,6 +30,8 @@ mod redrive;
 mod redrive_rows;
 mod retention;
 mod rows;
+mod setting_rows;
+mod settings;
 mod shapes;
 mod sqlite;
 mod undelivered;
@@ -56,5 +58,8 @@ pub use narrowing::Narrowing;
 pub use query::{Cursor, CursorError, Filter, Page};
 pub use redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
 pub use retention::Retention;
+pub use settings::{
+    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingVersion, Settings,
+};
 pub use shapes::{Accepted, Existing, NewNotification, Record, Settlement};
 pub use undelivered::DeadQuery;

@@ -1,10 +1,10 @@
-//! The store as operators need it: dead letters, their kinds, and sending them again.
+//! The store as operators need it: dead letters, their kinds, sending them again, and what is set.
 
 use super::operations::{Operation, Reply};
 use super::waiting::Command;
 use super::{
     DeadGroup, DeadLetters, DeadQuery, GroupBy, Narrowing, Record, Redrive, RedriveStep, Redrives, SentAgain,
-    Store, StoreError,
+    Setting, SettingChange, SettingChanged, SettingKind, SettingVersion, Settings, Store, StoreError,
 };
 use crate::domain::RedriveState;
 
@@ -116,6 +116,37 @@ impl Store {
             reply,
         })
         .await
+    }
+
+    /// Finds settings.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn settings(&self, which: Settings) -> Result<Vec<Setting>, StoreError> {
+        self.reader.settings(which).await
+    }
+
+    /// Finds the versions of settings before this one, the newest first; those that are kept.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn setting_versions(
+        &self,
+        kind: SettingKind,
+        name: String,
+        before: i64,
+    ) -> Result<Vec<SettingVersion>, StoreError> {
+        self.reader.setting_versions(kind, name, before).await
+    }
+
+    /// Writes settings, where they are as was expected.
+    ///
+    /// # Errors
+    /// When the store cannot be written to.
+    pub async fn change_setting(&self, change: SettingChange) -> Result<SettingChanged, StoreError> {
+        let change = Box::new(change);
+        self.operate(|reply| Operation::ChangeSetting { change, reply })
+            .await
     }
 
     async fn operate<T>(&self, operation: impl FnOnce(Reply<T>) -> Operation) -> Result<T, StoreError> {

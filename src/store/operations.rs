@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::port::WriteSide;
-use super::{DeadLetters, Redrive, RedriveStep, StoreError};
+use super::{DeadLetters, Redrive, RedriveStep, SettingChange, SettingChanged, StoreError};
 use crate::domain::{Customer, RedriveState, Timestamp};
 
 /// Where the answer goes.
@@ -34,6 +34,11 @@ pub(super) enum Operation {
         key: Option<String>,
         reply: Reply<bool>,
     },
+    /// Write settings.
+    ChangeSetting {
+        change: Box<SettingChange>,
+        reply: Reply<SettingChanged>,
+    },
 }
 
 impl Operation {
@@ -55,6 +60,7 @@ impl Operation {
                 key,
                 reply,
             } => answer(reply, side.redrive_one(&customer, row, key.as_deref(), now).await),
+            Self::ChangeSetting { change, reply } => answer(reply, side.change_setting(&change, now).await),
         }
     }
 
@@ -68,6 +74,7 @@ impl Operation {
             }
             Self::Redrive { reply, .. } => drop(reply.send(Err(trouble))),
             Self::Purge { reply, .. } => drop(reply.send(Err(trouble))),
+            Self::ChangeSetting { reply, .. } => drop(reply.send(Err(trouble))),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::lease::{LeasedRow, Term};
 use super::query::{Filter, Page};
 use super::redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
 use super::retention::Cutoffs;
+use super::settings::{Setting, SettingChange, SettingChanged, SettingKind, SettingVersion, Settings};
 use super::undelivered::DeadQuery;
 use super::{Existing, Narrowing, NewNotification, Record, Settlement, StoreError, Totals};
 use crate::domain::{Attempt, Customer, EventId, Notification, NotificationId, RedriveState, Timestamp};
@@ -117,6 +118,13 @@ pub(super) trait WriteSide: Send + 'static {
     /// Deletes those of the rows that are dead, with all that belongs to them. Returns how many.
     fn purge(&mut self, letters: &DeadLetters) -> impl Future<Output = Result<u64, StoreError>>;
 
+    /// Writes settings, where they are as was expected.
+    fn change_setting(
+        &mut self,
+        change: &SettingChange,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<SettingChanged, StoreError>>;
+
     /// Deletes what is over among the `limit` rows after `after`, with all that belongs to it, and old requests
     /// of those that stay. Returns the last row looked at, or nothing where nothing after it can be over.
     fn prune(
@@ -178,6 +186,17 @@ pub(super) trait ReadSide: Send + Sync + 'static {
 
     /// Finds the times that a notification was sent again, in order.
     fn sent_again(&self, customer: Customer, row: i64) -> BoxFuture<'_, Result<Vec<SentAgain>, StoreError>>;
+
+    /// Finds settings.
+    fn settings(&self, which: Settings) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>>;
+
+    /// Finds the versions of settings before this one, the newest first.
+    fn setting_versions(
+        &self,
+        kind: SettingKind,
+        name: String,
+        before: i64,
+    ) -> BoxFuture<'_, Result<Vec<SettingVersion>, StoreError>>;
 
     /// Lets go of its connections.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -7,6 +7,7 @@ mod keeping;
 mod listing;
 mod pruning;
 mod redriving;
+mod setting;
 mod settling;
 
 use super::Store;
@@ -91,6 +92,16 @@ macro_rules! contract {
                 a_dead_letter_that_is_sent_again_begins_anew_under_its_id,
                 a_redrive_gets_on_step_by_step_and_counts_what_came_of_it,
                 many_dead_letters_at_once_are_counted_by_kind,
+            ],
+            setting: [
+                settings_are_given_back_as_they_were_written,
+                a_change_is_refused_where_something_else_is_there,
+                versions_go_on_over_a_deletion,
+                what_is_there_already_is_no_new_version,
+                whoever_follows_the_changes_sees_each_last_one,
+                old_versions_leave,
+                secrets_stay_until_others_come_or_all_is_deleted,
+                changes_at_once_get_revisions_of_their_own,
             ],
             settling: [
                 requests_and_progress_are_given_back,

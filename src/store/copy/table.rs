@@ -143,8 +143,15 @@ pub(super) static BELONGINGS: LazyLock<[Table; 4]> = LazyLock::new(|| {
 });
 
 /// What is carried over at the end.
-pub(super) static AT_THE_END: LazyLock<[Table; 4]> = LazyLock::new(|| {
+pub(super) static AT_THE_END: LazyLock<[Table; 6]> = LazyLock::new(|| {
     [
+        Table::new("settings", &["kind", "name"])
+            .with(Kind::Text, &["kind", "name", "document", "by_key"])
+            .with(Kind::Int, &["version", "revision", "created_at", "changed_at"])
+            .with(Kind::Bytes, &["sealed"]),
+        Table::new("setting_versions", &["kind", "name", "version"])
+            .with(Kind::Text, &["kind", "name", "change", "document", "by_key"])
+            .with(Kind::Int, &["version", "at"]),
         Table::new("redrives", &["id"])
             .with(Kind::Int, &["created_at", "changed_at", "finished_at", "paced_to_us", "cursor"])
             .with(Kind::Int, &["total", "sent", "delivered", "dead", "expired"])

@@ -49,7 +49,9 @@ impl Target {
         }
         let rows = there.values().map(|of_state| of_state.rows).sum::<i64>();
         let ledger = counts::ledger(&mut self.database).await.map_err(of_target)?;
-        let complete = !ledger.is_empty();
+        let settings = self.database.number("SELECT count(*) FROM settings").await;
+        // Both come with all the rest, in one transaction.
+        let complete = !ledger.is_empty() || settings.map_err(of_target)? > 0;
         if !complete {
             self.check_incomplete().await?;
         } else if ledger != source.ledger().await? || self.counts().await? != source.counts().await? {

@@ -36,6 +36,8 @@ use super::lease::{LeasedRow, Term};
 use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
 use super::redrive_rows::RedriveRows;
 use super::retention::{Cutoffs, Retention};
+use super::setting_rows::SettingRows;
+use super::settings::{SettingChange, SettingChanged};
 use super::{DeadLetters, Redrive, RedriveStep, StoreError, Trouble};
 use crate::domain::{Customer, RedriveState, Timestamp};
 pub(super) use open::{MIGRATIONS, open};
@@ -45,6 +47,9 @@ use replica::Replica;
 
 /// The jobs that send dead letters again.
 type Redrives = RedriveRows<sqlx::Postgres>;
+
+/// One replica at a time writes settings, under this lock, so that whoever has seen a revision has seen all before it.
+const SETTINGS_LOCK: i64 = 0x7376_6978_0004;
 
 /// How long one piece of work may take before the connection counts as broken.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -227,6 +232,21 @@ impl WriteSide for Postgres {
             let dead = redrive::dead(connection, &letters.rows).await?;
             let gone = remove::run(connection, replica.slot(), &dead, changes).await?;
             Ok(u64::try_from(gone).unwrap_or(u64::MAX))
+        })
+        .await
+    }
+
+    async fn change_setting(
+        &mut self,
+        change: &SettingChange,
+        now: Timestamp,
+    ) -> Result<SettingChanged, StoreError> {
+        self.within(async |connection, _| {
+            sqlx::query("SELECT pg_advisory_xact_lock($1)")
+                .bind(SETTINGS_LOCK)
+                .execute(&mut *connection)
+                .await?;
+            SettingRows::<sqlx::Postgres>::change(connection, change, now).await
         })
         .await
     }

@@ -16,10 +16,11 @@ use crate::store::narrowing::{ALL, Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
 use crate::store::redrive_rows::{RedriveRows, sent_again};
+use crate::store::setting_rows::SettingRows;
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
-    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, StoreError, Totals,
-    rows,
+    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting, SettingKind,
+    SettingVersion, Settings, StoreError, Totals, rows,
 };
 
 /// Rows that are read and sorted to find a page by words.
@@ -216,6 +217,21 @@ impl ReadSide for Reader {
             }
             .boxed()
         })
+    }
+
+    fn settings(&self, which: Settings) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>> {
+        self.pool
+            .ask(move |connection| SettingRows::<Postgres>::find(connection, which).boxed())
+    }
+
+    fn setting_versions(
+        &self,
+        kind: SettingKind,
+        name: String,
+        before: i64,
+    ) -> BoxFuture<'_, Result<Vec<SettingVersion>, StoreError>> {
+        self.pool
+            .ask(move |connection| SettingRows::<Postgres>::versions(connection, kind, name, before).boxed())
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -24,6 +24,8 @@ use super::lease::{LeasedRow, Term};
 use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
 use super::redrive_rows::RedriveRows;
 use super::retention::{Cutoffs, Retention};
+use super::setting_rows::SettingRows;
+use super::settings::{SettingChange, SettingChanged};
 use super::{DeadLetters, Redrive, RedriveStep, StoreError, Trouble, rows};
 use crate::domain::{Customer, Reason, RedriveId, RedriveState, Timestamp};
 use accept::{AcceptStatements, Stored};
@@ -244,6 +246,17 @@ impl WriteSide for Sqlite {
         transaction.commit().await?;
         self.checkpointer.written(gone * DELETED_ROW_BYTES);
         Ok(u64::try_from(gone).unwrap_or(u64::MAX))
+    }
+
+    async fn change_setting(
+        &mut self,
+        change: &SettingChange,
+        now: Timestamp,
+    ) -> Result<SettingChanged, StoreError> {
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let changed = SettingRows::<sqlx::Sqlite>::change(&mut transaction, change, now).await?;
+        transaction.commit().await?;
+        Ok(changed)
     }
 
     async fn prune(&mut self, after: i64, limit: u32, cutoffs: &Cutoffs) -> Result<Option<i64>, StoreError> {

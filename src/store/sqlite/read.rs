@@ -14,10 +14,11 @@ use crate::store::narrowing::{Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
 use crate::store::redrive_rows::{RedriveRows, sent_again};
+use crate::store::setting_rows::SettingRows;
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
-    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, StoreError, Totals,
-    rows,
+    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting, SettingKind,
+    SettingVersion, Settings, StoreError, Totals, rows,
 };
 
 /// The questions of an audit, led to the rows by their ids.
@@ -169,6 +170,27 @@ impl ReadSide for Reader {
             let query = sqlx::query("SELECT * FROM redriven WHERE seq = ? ORDER BY number");
             let found = query.bind(row).fetch_all(&self.pool).await?;
             Ok(found.iter().map(sent_again).collect::<Result<_, _>>()?)
+        }
+        .boxed()
+    }
+
+    fn settings(&self, which: Settings) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>> {
+        async move {
+            let mut connection = self.pool.acquire().await?;
+            SettingRows::<Sqlite>::find(&mut connection, which).await
+        }
+        .boxed()
+    }
+
+    fn setting_versions(
+        &self,
+        kind: SettingKind,
+        name: String,
+        before: i64,
+    ) -> BoxFuture<'_, Result<Vec<SettingVersion>, StoreError>> {
+        async move {
+            let mut connection = self.pool.acquire().await?;
+            SettingRows::<Sqlite>::versions(&mut connection, kind, name, before).await
         }
         .boxed()
     }

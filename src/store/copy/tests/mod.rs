@@ -72,6 +72,18 @@ async fn full<P: Place>() -> P {
             3,
         ),
         ("UPDATE ledger SET redriven = 1", 3),
+        (
+            "INSERT INTO settings (kind, name, version, revision, document, sealed, created_at, changed_at, by_key) \
+             SELECT 'customer', event_key || seq, 3, seq, CASE event_key WHEN 'dead' THEN '{\"name\": \"Ä\"}' END, \
+               CASE event_key WHEN 'dead' THEN id END, 1, 2, CASE event_key WHEN 'dead' THEN 'ops' END \
+             FROM notifications WHERE event_key IN ('dead', 'queued')",
+            6,
+        ),
+        (
+            "INSERT INTO setting_versions (kind, name, version, at, by_key, change, document) \
+             SELECT kind, name, version, 7, by_key, 'put', document FROM settings",
+            6,
+        ),
     ] {
         assert_eq!(place.tamper(statement).await, rows, "{statement}");
     }

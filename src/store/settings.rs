@@ -1,0 +1,133 @@
+//! What is set for customers and accounts, as the store keeps it: documents whose content others know.
+
+use crate::domain::{Timestamp, named};
+
+named! {
+    /// What settings are about.
+    SettingKind {
+        /// A customer.
+        Customer = "customer",
+        /// An account at Svix.
+        Account = "account",
+    }
+}
+
+named! {
+    /// How a version of settings came about.
+    SettingCause {
+        /// They were written as a whole.
+        Put = "put",
+        /// Some of them were written.
+        Patch = "patch",
+        /// They were deleted.
+        Delete = "delete",
+        /// They were made what they had been.
+        Rollback = "rollback",
+        /// Their secret was written.
+        Secret = "secret",
+    }
+}
+
+/// Settings as they are now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// What they are about.
+    pub kind: SettingKind,
+    /// Whose they are.
+    pub name: String,
+    /// From 1 on; each change gets the next, deletions too.
+    pub version: i64,
+    /// Of all settings together: each change gets the next.
+    pub revision: i64,
+    /// JSON; none where they were deleted.
+    pub document: Option<String>,
+    /// Secrets, sealed.
+    pub sealed: Option<Vec<u8>>,
+    /// When they were first written after they had not been there.
+    pub created_at: Timestamp,
+    /// When they were changed last.
+    pub changed_at: Timestamp,
+    /// By whose key.
+    pub key: Option<String>,
+}
+
+/// Settings as they were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingVersion {
+    /// Which version it is.
+    pub version: i64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// By whose key.
+    pub key: Option<String>,
+    /// How it came about.
+    pub cause: SettingCause,
+    /// JSON; none where they were deleted.
+    pub document: Option<String>,
+}
+
+/// What settings must be like before they are changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Anything.
+    Anything,
+    /// Not there.
+    Absent,
+    /// There, in whichever version.
+    Present,
+    /// There, in this version.
+    Version(i64),
+}
+
+impl Expected {
+    /// Tells whether what is there is what was expected.
+    pub(super) fn holds(self, there: Option<&Setting>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Absent => there.is_none(),
+            Self::Present => there.is_some(),
+            Self::Version(version) => there.is_some_and(|there| there.version == version),
+        }
+    }
+}
+
+/// Settings that are to be written.
+#[derive(Debug, Clone)]
+pub struct SettingChange {
+    /// What they are about.
+    pub kind: SettingKind,
+    /// Whose they are.
+    pub name: String,
+    /// How this comes about.
+    pub cause: SettingCause,
+    /// JSON; none to delete them.
+    pub document: Option<String>,
+    /// The secrets from now on, sealed; none to keep those that are there.
+    pub sealed: Option<Vec<u8>>,
+    /// What they must be like.
+    pub expected: Expected,
+    /// By whose key.
+    pub key: Option<String>,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettingChanged {
+    /// It is written; this is what is there now.
+    Written(Setting),
+    /// That is there already.
+    Unchanged(Setting),
+    /// What is there is not what was expected.
+    Refused(Option<Setting>),
+}
+
+/// Which settings are asked for.
+#[derive(Debug, Clone)]
+pub enum Settings {
+    /// These.
+    One(SettingKind, String),
+    /// Those of a kind that are there, in the order of their names, after this one, up to so many.
+    Page(SettingKind, Option<String>, u32),
+    /// All that were changed after this revision, in the order of their revisions, deletions too, up to so many.
+    Since(i64, u32),
+}
