@@ -68,7 +68,7 @@ async fn filled(directory: &TempDir) -> String {
             customer: Customer::parse(customer).unwrap(),
             account: AccountName::new("default"),
             application: "app".into(),
-            create_application: false,
+            create_application: None,
             event_key: EventId::of_caller(id),
             event_type: "invoice.paid".to_owned(),
             occurred_at: None,
@@ -78,6 +78,7 @@ async fn filled(directory: &TempDir) -> String {
             accepted_at,
             expires_at: None,
             origin: Origin::default(),
+            filtered: false,
         };
         store.accept(new, false).await.unwrap();
     }

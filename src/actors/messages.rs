@@ -100,6 +100,16 @@ pub struct WorkerCounted {
     pub begun: bool,
 }
 
+/// HTTP → settings actor: settings were changed here; answers once they are in force.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct FollowSettings;
+
+/// Settings actor → supervisor: what is set is something else now.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SettingsChanged;
+
 /// Supervisor → retry actor: something of this customer is due then.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -8,9 +8,10 @@
 //!                    │   └──Redeliver── RedriveActor, other replicas' hints, http
 //!                    └──CountsChanged──▶ StatsActor ◀──GetStats, GetHealth── http
 //!                                         ▲──LedgerChecked── AuditActor
+//!  http ──FollowSettings──▶ SettingsActor ──SettingsChanged──▶ SupervisorActor
 //! ```
 //! Only this file knows all of them; they know each other as `Recipient`s of messages. The
-//! supervisor has a thread of its own; retry, stats and audit share another.
+//! supervisor has a thread of its own; the others share another.
 
 mod audit;
 mod death;
@@ -19,6 +20,7 @@ pub mod messages;
 mod redrive;
 mod retry;
 mod room;
+mod settings;
 mod stats;
 mod supervisor;
 
@@ -34,9 +36,12 @@ use crate::store::Store;
 use audit::{AuditActor, AuditPace};
 use death::DeathWatches;
 use delivery::{DeliveryActor, DeliveryOptions};
-use messages::{ConfigReloaded, Drain, GetHealth, GetStats, Notify, Redeliver, Room, Settings};
+use messages::{
+    ConfigReloaded, Drain, FollowSettings, GetHealth, GetStats, Notify, Redeliver, Room, Settings,
+};
 use redrive::RedriveActor;
 use retry::{RetryActor, TimerBounds};
+use settings::SettingsActor;
 use stats::StatsActor;
 use supervisor::{PoolFactory, SupervisorActor, Surroundings};
 
@@ -58,6 +63,7 @@ pub struct Pipeline {
     supervisor: Addr<SupervisorActor>,
     stats: Addr<StatsActor>,
     _audit: Addr<AuditActor>,
+    follower: Addr<SettingsActor>,
     room: Room,
     watches: DeathWatches,
     arbiters: Vec<Arbiter>,
@@ -120,6 +126,10 @@ impl Pipeline {
                 RedriveActor::new(redrive.0, redrive.1, redrive.2)
             });
         }
+        let follower = (store.clone(), supervisor.clone().recipient(), watches.watch("settings"));
+        let follower = SettingsActor::start_in_arbiter(&side_arbiter.handle(), move |_| {
+            SettingsActor::new(follower.0, follower.1, follower.2)
+        });
         if let Some(hints) = store.take_hints() {
             side_arbiter.spawn(pass_on(hints, supervisor.clone().recipient()));
         }
@@ -127,6 +137,7 @@ impl Pipeline {
             supervisor,
             stats,
             _audit: audit,
+            follower,
             room,
             watches,
             arbiters: vec![supervisor_arbiter, side_arbiter],
@@ -146,6 +157,11 @@ impl Pipeline {
     /// Returns who answers for the pipeline's health.
     pub fn health(&self) -> Recipient<GetHealth> {
         self.stats.clone().recipient()
+    }
+
+    /// Returns who takes in changed settings.
+    pub fn follower(&self) -> Recipient<FollowSettings> {
+        self.follower.clone().recipient()
     }
 
     /// Returns the room for notifications in memory.

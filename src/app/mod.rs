@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::actors::{Pipeline, PipelineBounds};
 use crate::config::Config;
-use crate::http::{Gateway, Intake};
+use crate::http::{Backlogs, Gateway, Intake};
 use crate::store::{Store, StoreOptions};
 use reload::Watcher;
 pub(crate) use reload::level;
@@ -79,6 +79,11 @@ impl App {
         })
         .await
         .with_context(|| format!("cannot open the store {}", config.store.url))?;
+        // Nothing is accepted before it is known what is set for its customer.
+        store
+            .follow_settings()
+            .await
+            .context("cannot read what is set for customers")?;
         let (dead, deaths) = mpsc::unbounded_channel();
         let bounds = PipelineBounds {
             max_ready: config.delivery.max_ready,
@@ -181,8 +186,10 @@ fn gateway(
         redeliver: pipeline.redeliver(),
         stats: pipeline.stats(),
         health: pipeline.health(),
+        follower: pipeline.follower(),
         room: pipeline.room(),
         intake,
+        backlogs: Backlogs::default(),
         max_body_bytes: config.server.max_body_bytes,
         body_timeout: Duration::from_millis(config.server.body_timeout_ms),
         // Requests that all run into their timeout are no standstill yet.

@@ -47,6 +47,7 @@ pub(super) fn intake(config: &Config) -> anyhow::Result<Intake> {
     let routing = &config.routing;
     Ok(Intake {
         customer_pointers: routing.customer_pointers.clone(),
+        application_pointers: routing.application_pointers.clone(),
         routing: Routing {
             default_application: config.svix.app_id.as_deref().map(Into::into),
             default_customer: Customer::parse(&routing.default_customer)
@@ -56,6 +57,7 @@ pub(super) fn intake(config: &Config) -> anyhow::Result<Intake> {
                 UnknownCustomer::AppPerCustomer => UnknownCustomers::EachItsOwn,
                 UnknownCustomer::Reject => UnknownCustomers::Refused,
             },
+            application_name: routing.application_name.clone(),
         },
         account: AccountName::new(ACCOUNT),
         redrive_rate: config.svix.requests_per_second,

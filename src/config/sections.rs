@@ -98,8 +98,12 @@ pub struct Routing {
     pub customer_pointers: Vec<String>,
     /// The customer of events in which no pointer finds one. Default `default`.
     pub default_customer: String,
-    /// Where events of a customer that is not registered go. Default [`UnknownCustomer::DefaultApp`].
+    /// Where events of a customer without an application of its own go. Default [`UnknownCustomer::DefaultApp`].
     pub unknown_customer: UnknownCustomer,
+    /// JSON pointers to the application in an event, the first that finds one wins. Default none.
+    pub application_pointers: Vec<String>,
+    /// What an application is called that is made for a customer. Default `{name}`.
+    pub application_name: String,
 }
 
 /// Where events of a customer that is not registered go.
@@ -110,7 +114,7 @@ pub enum UnknownCustomer {
     DefaultApp,
     /// To an application of its own, named after the customer.
     AppPerCustomer,
-    /// Nowhere: they are refused.
+    /// Nowhere: they are refused, but for those of customers for whom something is set.
     Reject,
 }
 

@@ -203,14 +203,8 @@ impl Findings {
             routing, idempotency, ..
         }: &Config,
     ) {
-        let pointers = &routing.customer_pointers;
-        let few = format!("at most {POINTERS_MAX} pointers, not {}", pointers.len());
-        self.check(pointers.len() <= POINTERS_MAX, "routing.customer_pointers", pointers, few);
-        for (place, pointer) in pointers.iter().enumerate() {
-            let right = "a JSON pointer (RFC 6901), such as /customer, in which ~ stands only in ~0 and ~1";
-            let name = format!("routing.customer_pointers[{place}]");
-            self.check_part(is_pointer(pointer), "routing.customer_pointers", name, pointer, right);
-        }
+        self.pointers("routing.customer_pointers", &routing.customer_pointers);
+        self.pointers("routing.application_pointers", &routing.application_pointers);
         let parts = &idempotency.key;
         let repeats = parts
             .iter()
@@ -218,6 +212,16 @@ impl Findings {
             .any(|(place, part)| parts.iter().take(place).any(|other| other == part));
         let right = "one or more of `id`, `source` and `time`, none of them twice";
         self.check(!parts.is_empty() && !repeats, "idempotency.key", parts, right);
+    }
+
+    fn pointers(&mut self, key: &'static str, pointers: &Vec<String>) {
+        let few = format!("at most {POINTERS_MAX} pointers, not {}", pointers.len());
+        self.check(pointers.len() <= POINTERS_MAX, key, pointers, few);
+        for (place, pointer) in pointers.iter().enumerate() {
+            let right = "a JSON pointer (RFC 6901), such as /customer, in which ~ stands only in ~0 and ~1";
+            let name = format!("{key}[{place}]");
+            self.check_part(is_pointer(pointer), key, name, pointer, right);
+        }
     }
 
     fn keys(&mut self, Config { auth, .. }: &Config) {

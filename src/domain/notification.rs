@@ -79,8 +79,8 @@ pub struct Notification {
     pub account: AccountName,
     /// The Svix application that receives it.
     pub application: Arc<str>,
-    /// Whether Svix may be told to create the application.
-    pub create_application: bool,
+    /// The name under which Svix may be told to create the application; none where it may not.
+    pub create_application: Option<Arc<str>>,
     /// The id under which Svix knows it.
     pub event_id: EventId,
     /// The Svix event type.

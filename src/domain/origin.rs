@@ -9,6 +9,10 @@ named! {
         Default = "default_app",
         /// It is the customer's own, named after it.
         PerCustomer = "app_per_customer",
+        /// It is set for the customer.
+        Set = "customer",
+        /// The event names it.
+        Event = "event",
     }
 }
 
@@ -21,4 +25,8 @@ pub struct Origin {
     pub customer_rule: Option<String>,
     /// How the application was found; none where that was not noted.
     pub application_rule: Option<ApplicationRule>,
+    /// Which version of the customer's settings it was judged by; none where nothing was set.
+    pub settings_version: Option<i64>,
+    /// What the customer's filter said; none where there was none.
+    pub filter: Option<String>,
 }

@@ -1,5 +1,7 @@
 //! `POST /notifications`: reads an event, stores it, and says so only after the commit.
 
+use std::sync::Arc;
+
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -13,7 +15,7 @@ use super::body;
 use super::gateway::{Gateway, Intake, PayloadForm};
 use super::problem::{Code, Problem, shown};
 use crate::actors::messages::{Notify, Reservation};
-use crate::domain::{Customer, EventId, NotificationId, Origin, State, Timestamp};
+use crate::domain::{Customer, EventId, NotificationId, Origin, State, Timestamp, fits_svix_id};
 use crate::envelope::{
     Envelope, EnvelopeCode, EnvelopeError, EnvelopeErrors, Limits, content_digest, same_content,
 };
@@ -44,9 +46,18 @@ pub(super) async fn accept(
         .headers()
         .get("idempotency-key")
         .and_then(|value| value.to_str().ok());
-    let new = read(&body.bytes, header_key, &gateway.intake(), caller, gateway.store.now())?;
+    let new = read(&body.bytes, header_key, &gateway, caller)?;
     let customer = new.customer.clone();
-    let reservation = gateway.room.admit(&customer, new.event.len());
+    let most_queued = gateway.store.directory().customer(&customer);
+    if let Some(most) = most_queued.and_then(|known| known.settings.max_queued)
+        && !new.filtered
+    {
+        gateway.backlogs.admit(&gateway.store, &customer, most).await?;
+    }
+    let (state, bytes) = (new.state(), new.event.len());
+    let reservation = (state == State::Queued)
+        .then(|| gateway.room.admit(&customer, bytes))
+        .flatten();
     match gateway.store.accept(new, reservation.is_some()).await? {
         Accepted::New { notification, lease } => {
             let (id, event_id) = (notification.id, notification.event_id.clone());
@@ -55,12 +66,14 @@ pub(super) async fn accept(
                 notification: *notification,
                 lease,
             });
-            announce(&gateway, customer.clone(), leased, reservation);
+            if state == State::Queued {
+                announce(&gateway, customer.clone(), leased, reservation);
+            }
             let receipt = Receipt {
                 id,
                 event_id: &event_id,
                 customer: &customer,
-                state: State::Queued,
+                state,
                 duplicate: false,
             };
             Ok(respond(&receipt))
@@ -73,28 +86,34 @@ pub(super) async fn accept(
 fn read(
     body: &Bytes,
     header_key: Option<&str>,
-    intake: &Intake,
+    gateway: &Gateway,
     caller: Caller,
-    now: Timestamp,
 ) -> Result<NewNotification, Problem> {
+    let (intake, now) = (gateway.intake(), gateway.store.now());
     let envelope = Envelope::read(body, Limits::default())?;
     let event_key = envelope
         .event_id(&intake.key, header_key)
         .map_err(EnvelopeErrors::from)?;
-    let (customer, customer_rule) = find_customer(&envelope, intake)?;
-    let route = intake.routing.resolve(&customer).ok_or_else(|| {
-        let detail = format!(
-            "customer {} is not known here, and unknown customers are refused",
-            shown(customer.as_str())
-        );
-        Problem::new(Code::UnknownCustomer, detail)
-    })?;
+    let (customer, customer_rule) = find_customer(&envelope, &intake)?;
+    let known = gateway.store.directory().customer(&customer);
+    let settings = known.as_ref().map(|known| &known.settings);
+    let named = find_application(&envelope, &intake)?;
+    let route = intake
+        .routing
+        .resolve(&customer, settings, named)
+        .ok_or_else(|| {
+            let detail = format!(
+                "customer {} is not known here, and unknown customers are refused",
+                shown(customer.as_str())
+            );
+            Problem::new(Code::UnknownCustomer, detail)
+        })?;
     Ok(NewNotification {
         id: NotificationId::generate(now),
         customer,
         account: intake.account.clone(),
         application: route.application,
-        create_application: route.create,
+        create_application: route.create_as,
         event_key,
         event_type: envelope.event_type.to_string(),
         occurred_at: envelope
@@ -113,7 +132,10 @@ fn read(
             key: caller.key,
             customer_rule,
             application_rule: Some(route.rule),
+            settings_version: known.as_ref().map(|known| known.version),
+            filter: None,
         },
+        filtered: false,
     })
 }
 
@@ -121,19 +143,35 @@ fn read(
 fn find_customer(envelope: &Envelope<'_>, intake: &Intake) -> Result<(Customer, Option<String>), Problem> {
     for pointer in &intake.customer_pointers {
         if let Some(name) = envelope.find(pointer).map_err(EnvelopeErrors::from)? {
-            let customer = Customer::parse(&name).map_err(|error| {
-                let detail = format!("names a customer, but {error}");
-                let code = EnvelopeCode::InvalidMember;
-                EnvelopeErrors::from(EnvelopeError {
-                    code,
-                    pointer: pointer.clone(),
-                    detail,
-                })
-            })?;
-            return Ok((customer, Some(pointer.clone())));
+            let refuse = |error| invalid(pointer, format!("names a customer, but {error}"));
+            return Ok((Customer::parse(&name).map_err(refuse)?, Some(pointer.clone())));
         }
     }
     Ok((intake.routing.default_customer.clone(), None))
+}
+
+/// Finds the application at the first pointer that leads to one.
+fn find_application(envelope: &Envelope<'_>, intake: &Intake) -> Result<Option<Arc<str>>, Problem> {
+    for pointer in &intake.application_pointers {
+        if let Some(name) = envelope.find(pointer).map_err(EnvelopeErrors::from)? {
+            if fits_svix_id(&name) {
+                return Ok(Some(name.as_ref().into()));
+            }
+            let detail =
+                "names an application, but is no id or uid: 1 to 256 of A-Z, a-z, 0-9, -, _ and .".to_owned();
+            return Err(invalid(pointer, detail));
+        }
+    }
+    Ok(None)
+}
+
+fn invalid(pointer: &str, detail: String) -> Problem {
+    let error = EnvelopeError {
+        code: EnvelopeCode::InvalidMember,
+        pointer: pointer.to_owned(),
+        detail,
+    };
+    EnvelopeErrors::from(error).into()
 }
 
 /// Tells the supervisor. Where that fails, the lease goes back and the notification is found in the store.

@@ -8,7 +8,8 @@ use actix::Recipient;
 use tokio::sync::watch;
 
 use super::auth::ApiKey;
-use crate::actors::messages::{GetHealth, GetStats, Notify, Redeliver, Room};
+use super::backlog::Backlogs;
+use crate::actors::messages::{FollowSettings, GetHealth, GetStats, Notify, Redeliver, Room};
 use crate::domain::AccountName;
 use crate::envelope::KeyPart;
 use crate::policy::Routing;
@@ -28,6 +29,8 @@ pub enum PayloadForm {
 pub struct Intake {
     /// Where an event names its customer.
     pub customer_pointers: Vec<String>,
+    /// Where an event may name the application that it is for.
+    pub application_pointers: Vec<String>,
     /// Where notifications go.
     pub routing: Routing,
     /// The account they go out with.
@@ -54,10 +57,14 @@ pub struct Gateway {
     pub stats: Recipient<GetStats>,
     /// Who answers for the pipeline's health.
     pub health: Recipient<GetHealth>,
+    /// Who takes in changed settings.
+    pub follower: Recipient<FollowSettings>,
     /// The room for notifications in memory.
     pub room: Room,
     /// What the operator has set.
     pub intake: watch::Receiver<Arc<Intake>>,
+    /// What customers have queued, where that is bounded.
+    pub backlogs: Backlogs,
     /// The largest body, in bytes.
     pub max_body_bytes: usize,
     /// How long a body may take to arrive.

@@ -30,6 +30,12 @@ enum What {
         application: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         application_from: Option<ApplicationRule>,
+        /// Which version of the customer's settings it was judged by.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        settings_version: Option<i64>,
+        /// What the customer's filter said.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        filter: Option<String>,
     },
     Attempt(AttemptOut),
     Ended {
@@ -114,6 +120,8 @@ fn accepted(record: &Record) -> Happened {
                 .unwrap_or_else(|| "default".to_owned()),
             application: record.application.clone(),
             application_from: origin.application_rule,
+            settings_version: origin.settings_version,
+            filter: origin.filter.clone(),
         },
     }
 }

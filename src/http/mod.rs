@@ -5,8 +5,12 @@
 mod accept;
 mod audit;
 mod auth;
+mod backlog;
 mod body;
+mod condition;
+mod customers;
 mod dead_letters;
+mod documents;
 mod find;
 mod gateway;
 mod health;
@@ -29,6 +33,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 
 pub use auth::{ApiKey, Scope};
+pub use backlog::Backlogs;
 pub use gateway::{Gateway, Intake, PayloadForm};
 pub use problem::{Code, Problem};
 
@@ -62,6 +67,20 @@ pub fn routes(config: &mut ServiceConfig) {
         ))
         .service(resource("/redrives/{id}", [(Method::GET, web::get().to(redrives::find))]))
         .service(resource("/redrives/{id}/{what}", [(Method::POST, web::post().to(redrives::change))]))
+        .service(resource("/customers", [(Method::GET, web::get().to(customers::list))]))
+        .service(resource(
+            "/customers/{id}",
+            [
+                (Method::GET, web::get().to(customers::find)),
+                (Method::PUT, web::put().to(customers::put)),
+                (Method::PATCH, web::patch().to(customers::patch)),
+                (Method::DELETE, web::delete().to(customers::delete)),
+            ],
+        ))
+        .service(resource("/customers/{id}/versions", [(Method::GET, web::get().to(customers::versions))]))
+        .service(resource("/customers/{id}/rollback", [(Method::POST, web::post().to(customers::roll_back))]))
+        .service(resource("/customers/{id}/pause", [(Method::POST, web::post().to(customers::pause))]))
+        .service(resource("/customers/{id}/resume", [(Method::POST, web::post().to(customers::resume))]))
         .service(resource("/stats", [(Method::GET, web::get().to(stats::stats))]))
         .service(resource("/stats/timeseries", [(Method::GET, web::get().to(timeseries::timeseries))]))
         .service(resource("/audit", [(Method::GET, web::get().to(audit::audit))]))

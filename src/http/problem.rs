@@ -33,6 +33,14 @@ pub enum Code {
     ContentConflict,
     /// The customer is not known, and unknown ones are refused.
     UnknownCustomer,
+    /// Settings cannot be like that; `errors` says why.
+    InvalidSettings,
+    /// A header cannot be used.
+    InvalidHeader,
+    /// What is there is not what the request is for.
+    PreconditionFailed,
+    /// A file says what is set here; it cannot be changed over HTTP.
+    SetByFile,
     /// A redrive cannot be made like that; `errors` says why.
     InvalidRedrive,
     /// The redrive is in another state than it must be.
@@ -59,6 +67,8 @@ pub enum Code {
     StorageUnavailable,
     /// More is under way than the service has room for.
     Overloaded,
+    /// The customer has as much queued as is set for it.
+    BacklogFull,
     /// The service is stopping.
     Stopping,
     /// A fault of the service.
@@ -77,6 +87,10 @@ impl Code {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ContentConflict => "content_conflict",
             Self::UnknownCustomer => "unknown_customer",
+            Self::InvalidSettings => "invalid_settings",
+            Self::InvalidHeader => "invalid_header",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::SetByFile => "set_by_file",
             Self::InvalidRedrive => "invalid_redrive",
             Self::RedriveConflict => "redrive_conflict",
             Self::TooManyRedrives => "too_many_redrives",
@@ -90,6 +104,7 @@ impl Code {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::StorageUnavailable => "storage_unavailable",
             Self::Overloaded => "overloaded",
+            Self::BacklogFull => "backlog_full",
             Self::Stopping => "stopping",
             Self::Internal => "internal",
         }
@@ -99,23 +114,31 @@ impl Code {
         match self {
             Self::Event(EnvelopeCode::EmptyBody | EnvelopeCode::InvalidUtf8 | EnvelopeCode::InvalidJson)
             | Self::InvalidParameter
+            | Self::InvalidHeader
             | Self::FilterRequired
             | Self::ConfirmationRequired
             | Self::BodyBroken => StatusCode::BAD_REQUEST,
-            Self::Event(_) | Self::InvalidEvent | Self::UnknownCustomer | Self::InvalidRedrive => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::Event(_)
+            | Self::InvalidEvent
+            | Self::UnknownCustomer
+            | Self::InvalidSettings
+            | Self::InvalidRedrive => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::ContentConflict | Self::RedriveConflict | Self::TooManyRedrives | Self::NotDead => {
-                StatusCode::CONFLICT
-            }
+            Self::ContentConflict
+            | Self::SetByFile
+            | Self::RedriveConflict
+            | Self::TooManyRedrives
+            | Self::NotDead => StatusCode::CONFLICT,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::StorageUnavailable | Self::Overloaded | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StorageUnavailable | Self::Overloaded | Self::BacklogFull | Self::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

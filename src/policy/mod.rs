@@ -8,6 +8,7 @@ mod gate;
 mod pace;
 mod redrive;
 mod routing;
+mod settings;
 mod share;
 
 pub use backoff::Backoff;
@@ -17,4 +18,5 @@ pub use gate::{Admission, Gate, GateRules, GateState};
 pub use pace::Pace;
 pub use redrive::RedriveProgress;
 pub use routing::{Route, Routing, UnknownCustomers};
+pub use settings::{CustomerSettings, Fault as SettingFault, RetrySettings, difference, merge};
 pub use share::Share;

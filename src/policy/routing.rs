@@ -1,17 +1,18 @@
-//! Which Svix application a customer's notifications go to.
+//! Which Svix application a notification goes to.
 
 use std::sync::Arc;
 
+use super::CustomerSettings;
 use crate::domain::{ApplicationRule, Customer, EventId, fits_svix_id};
 
-/// What happens to customers that have no settings of their own.
+/// What happens to customers of whom no application is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownCustomers {
     /// Their notifications go to the default application.
     ToDefault,
     /// Each gets an application of its own, named after it.
     EachItsOwn,
-    /// Their notifications are refused.
+    /// Their notifications are refused, but for those of customers for whom something is set.
     Refused,
 }
 
@@ -24,6 +25,8 @@ pub struct Routing {
     pub default_customer: Customer,
     /// What happens to all others.
     pub unknown_customers: UnknownCustomers,
+    /// What an application is called that is made for a customer; `{name}` stands for the customer's.
+    pub application_name: String,
 }
 
 /// Where a notification goes.
@@ -31,31 +34,53 @@ pub struct Routing {
 pub struct Route {
     /// The application.
     pub application: Arc<str>,
-    /// Whether Svix may be told to create it.
-    pub create: bool,
+    /// The name under which Svix may be told to create it; none where it may not.
+    pub create_as: Option<Arc<str>>,
     /// How it was found.
     pub rule: ApplicationRule,
 }
 
 impl Routing {
-    /// Finds the application of a customer, or nothing where its notifications are refused.
-    pub fn resolve(&self, customer: &Customer) -> Option<Route> {
-        let to_default = || {
-            self.default_application.clone().map(|application| Route {
-                application,
-                create: false,
-                rule: ApplicationRule::Default,
-            })
+    /// Finds the application of a notification: the one that the event `names`, or that is set for its customer,
+    /// or that of customers for whom none is set. Nothing where it is refused.
+    pub fn resolve(
+        &self,
+        customer: &Customer,
+        set: Option<&CustomerSettings>,
+        names: Option<Arc<str>>,
+    ) -> Option<Route> {
+        let known = |application: Arc<str>, rule| Route {
+            application,
+            create_as: None,
+            rule,
+        };
+        if let Some(application) = names {
+            return Some(known(application, ApplicationRule::Event));
+        }
+        if let Some(application) = set.and_then(|set| set.application.as_deref()) {
+            return Some(known(application.into(), ApplicationRule::Set));
+        }
+        let default = || {
+            let application = self.default_application.clone();
+            application.map(|application| known(application, ApplicationRule::Default))
         };
         match self.unknown_customers {
-            UnknownCustomers::ToDefault => to_default(),
-            UnknownCustomers::EachItsOwn => Some(Route {
-                application: own(customer),
-                create: true,
-                rule: ApplicationRule::PerCustomer,
-            }),
-            UnknownCustomers::Refused if *customer == self.default_customer => to_default(),
+            UnknownCustomers::ToDefault => default(),
+            UnknownCustomers::EachItsOwn => Some(self.own(customer, set)),
+            UnknownCustomers::Refused if *customer == self.default_customer => default(),
+            UnknownCustomers::Refused if set.is_some() => default().or_else(|| Some(self.own(customer, set))),
             UnknownCustomers::Refused => None,
+        }
+    }
+
+    /// Returns a customer's own application, which is made where it is not there.
+    fn own(&self, customer: &Customer, set: Option<&CustomerSettings>) -> Route {
+        let name = set.and_then(|set| set.name.as_deref());
+        let name = name.unwrap_or(customer.as_str());
+        Route {
+            application: own(customer),
+            create_as: Some(self.application_name.replace("{name}", name).into()),
+            rule: ApplicationRule::PerCustomer,
         }
     }
 }
@@ -74,26 +99,100 @@ fn own(customer: &Customer) -> Arc<str> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_way_of_routing_finds_its_application() {
-        let customer = |name: &str| Customer::parse(name).unwrap();
-        let routing = |unknown_customers| Routing {
-            default_application: Some("shared".into()),
+    fn customer(name: &str) -> Customer {
+        Customer::parse(name).unwrap()
+    }
+
+    fn routing(unknown_customers: UnknownCustomers, default_application: Option<&str>) -> Routing {
+        Routing {
+            default_application: default_application.map(Into::into),
             default_customer: customer("default"),
             unknown_customers,
+            application_name: "{name} ({name})".to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_way_of_routing_finds_its_application() {
+        let nothing = CustomerSettings::default();
+        let set = |application: Option<&str>, name: Option<&str>| CustomerSettings {
+            application: application.map(Into::into),
+            name: name.map(Into::into),
+            ..nothing.clone()
         };
-        let application = |unknown, name: &str| {
-            routing(unknown)
-                .resolve(&customer(name))
-                .map(|route| route.application)
-        };
-        assert_eq!(application(UnknownCustomers::ToDefault, "acme").as_deref(), Some("shared"));
-        assert_eq!(application(UnknownCustomers::EachItsOwn, "acme").as_deref(), Some("acme"));
-        assert_eq!(application(UnknownCustomers::Refused, "acme"), None);
-        assert_eq!(application(UnknownCustomers::Refused, "default").as_deref(), Some("shared"));
+        let (mapped, named) = (set(Some("app_7"), None), set(None, Some("Acme Inc")));
+        let (to_default, own, refused) = (
+            routing(UnknownCustomers::ToDefault, Some("shared")),
+            routing(UnknownCustomers::EachItsOwn, Some("shared")),
+            routing(UnknownCustomers::Refused, Some("shared")),
+        );
+        let without = routing(UnknownCustomers::Refused, None);
+        let (default, per_customer) = (ApplicationRule::Default, ApplicationRule::PerCustomer);
+        let table = [
+            (&to_default, "acme", None, None, Some(("shared", None, default)), "nothing is set"),
+            (
+                &to_default,
+                "acme",
+                Some(&mapped),
+                None,
+                Some(("app_7", None, ApplicationRule::Set)),
+                "one is set",
+            ),
+            (
+                &to_default,
+                "acme",
+                Some(&named),
+                None,
+                Some(("shared", None, default)),
+                "something else is set",
+            ),
+            (
+                &to_default,
+                "acme",
+                Some(&mapped),
+                Some("x"),
+                Some(("x", None, ApplicationRule::Event)),
+                "the event's",
+            ),
+            (&own, "acme", None, None, Some(("acme", Some("acme (acme)"), per_customer)), "named after it"),
+            (
+                &own,
+                "acme",
+                Some(&named),
+                None,
+                Some(("acme", Some("Acme Inc (Acme Inc)"), per_customer)),
+                "and so",
+            ),
+            (
+                &own,
+                "acme",
+                Some(&mapped),
+                None,
+                Some(("app_7", None, ApplicationRule::Set)),
+                "it need not be made",
+            ),
+            (&refused, "acme", None, None, None, "it is not known"),
+            (&refused, "default", None, None, Some(("shared", None, default)), "always known"),
+            (&refused, "acme", Some(&nothing), None, Some(("shared", None, default)), "known by settings"),
+            (
+                &without,
+                "acme",
+                Some(&nothing),
+                None,
+                Some(("acme", Some("acme (acme)"), per_customer)),
+                "its own",
+            ),
+        ];
+        for (routing, name, set, names, right, why) in table {
+            let route = routing.resolve(&customer(name), set, names.map(Into::into));
+            let found = route
+                .as_ref()
+                .map(|route| (&*route.application, route.create_as.as_deref(), route.rule));
+            assert_eq!(found, right, "{why}");
+        }
         for odd in ["app_1", "Äpfel & Söhne"] {
-            let own = application(UnknownCustomers::EachItsOwn, odd).unwrap();
-            assert!(fits_svix_id(&own) && !own.starts_with("app_"), "{own}");
+            let route = own.resolve(&customer(odd), None, None).unwrap();
+            assert!(fits_svix_id(&route.application) && !route.application.starts_with("app_"), "{odd}");
         }
     }
 }

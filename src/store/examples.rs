@@ -41,7 +41,7 @@ pub(crate) fn new(customer_name: &str, id: &str) -> NewNotification {
         customer: customer(customer_name),
         account: AccountName::new("default"),
         application: "app".into(),
-        create_application: false,
+        create_application: None,
         event_key: EventId::of_caller(id),
         event_type: "invoice.paid".to_owned(),
         occurred_at: None,
@@ -51,6 +51,7 @@ pub(crate) fn new(customer_name: &str, id: &str) -> NewNotification {
         accepted_at: super::clock::machine_now(),
         expires_at: None,
         origin: Origin::default(),
+        filtered: false,
     };
     with_event(new, event)
 }

@@ -10,6 +10,7 @@ use super::accounts::{SharedAccounts, SharedGate, Slice, SliceRequest};
 use super::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
 use super::clock::Clock;
 use super::condition::SharedCondition;
+use super::directory::Directory;
 use super::port::{ReadSide, WriteSide};
 use super::query::{Filter, Page};
 use super::retention::Retention;
@@ -46,6 +47,7 @@ pub struct Store {
     hints: Arc<Mutex<Option<mpsc::Receiver<Customer>>>>,
     clock: Clock,
     condition: SharedCondition,
+    pub(super) directory: Arc<Directory>,
 }
 
 impl Store {
@@ -93,6 +95,7 @@ impl Store {
             hints: Arc::default(),
             clock,
             condition,
+            directory: Arc::default(),
         })
     }
 
@@ -214,7 +217,15 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn totals(&self) -> Result<Totals, StoreError> {
-        self.reader.totals().await
+        self.reader.totals(None).await
+    }
+
+    /// Adds up the ledger of one customer.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn totals_of(&self, customer: Customer) -> Result<Totals, StoreError> {
+        self.reader.totals(Some(customer)).await
     }
 
     /// Adds up the ledger and, where that is cheap, counts the rows, both as of one moment.

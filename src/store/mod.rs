@@ -13,6 +13,7 @@ mod check;
 mod clock;
 mod condition;
 mod copy;
+mod directory;
 mod error;
 mod fields;
 mod handle;
@@ -50,6 +51,7 @@ pub use audit::{
 pub use check::{CheckReport, ConnectError, Fault, Finding, check};
 pub use condition::Condition;
 pub use copy::{CopyError, CopyReport, Counts, Progress as CopyProgress, copy};
+pub use directory::{Directory, KnownCustomer};
 pub use error::{StoreError, Trouble};
 pub use handle::{Store, StoreOptions};
 pub use lease::{Lease, Leased};
@@ -59,7 +61,7 @@ pub use query::{Cursor, CursorError, Filter, Page};
 pub use redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
 pub use retention::Retention;
 pub use settings::{
-    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingVersion, Settings,
+    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion,
 };
 pub use shapes::{Accepted, Existing, NewNotification, Record, Settlement};
 pub use undelivered::DeadQuery;

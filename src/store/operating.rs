@@ -1,12 +1,18 @@
 //! The store as operators need it: dead letters, their kinds, sending them again, and what is set.
 
+use std::sync::Arc;
+
 use super::operations::{Operation, Reply};
 use super::waiting::Command;
 use super::{
-    DeadGroup, DeadLetters, DeadQuery, GroupBy, Narrowing, Record, Redrive, RedriveStep, Redrives, SentAgain,
-    Setting, SettingChange, SettingChanged, SettingKind, SettingVersion, Settings, Store, StoreError,
+    DeadGroup, DeadLetters, DeadQuery, Directory, GroupBy, Narrowing, Record, Redrive, RedriveStep, Redrives,
+    SentAgain, Setting, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion, Store,
+    StoreError,
 };
 use crate::domain::RedriveState;
+
+/// Changed settings that are read at once.
+const CHANGES: u32 = 1000;
 
 impl Store {
     /// Finds dead letters, some at a time.
@@ -122,8 +128,31 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn settings(&self, which: Settings) -> Result<Vec<Setting>, StoreError> {
+    pub async fn settings(&self, which: SettingQuery) -> Result<Vec<Setting>, StoreError> {
         self.reader.settings(which).await
+    }
+
+    /// Returns what is set, as far as this process has heard.
+    #[must_use]
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    /// Takes in what was changed of the settings, by whichever replica. Returns whether anything was.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn follow_settings(&self) -> Result<bool, StoreError> {
+        let mut news = false;
+        loop {
+            let changes = self
+                .settings(SettingQuery::Since(self.directory.revision(), CHANGES))
+                .await?;
+            news |= self.directory.take_in(&changes);
+            if changes.len() < CHANGES as usize {
+                return Ok(news);
+            }
+        }
     }
 
     /// Finds the versions of settings before this one, the newest first; those that are kept.

@@ -11,7 +11,7 @@ use super::lease::{LeasedRow, Term};
 use super::query::{Filter, Page};
 use super::redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
 use super::retention::Cutoffs;
-use super::settings::{Setting, SettingChange, SettingChanged, SettingKind, SettingVersion, Settings};
+use super::settings::{Setting, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion};
 use super::undelivered::DeadQuery;
 use super::{Existing, Narrowing, NewNotification, Record, Settlement, StoreError, Totals};
 use crate::domain::{Attempt, Customer, EventId, Notification, NotificationId, RedriveState, Timestamp};
@@ -22,6 +22,13 @@ pub(super) struct Accept<'a> {
     pub(super) new: &'a NewNotification,
     /// Whether it is leased to this process at once.
     pub(super) lease: bool,
+}
+
+impl Accept<'_> {
+    /// Tells whether it is to be leased, which is for what is to be sent.
+    pub(super) fn leases(&self) -> bool {
+        self.lease && !self.new.filtered
+    }
 }
 
 /// Writes that go into one transaction.
@@ -188,7 +195,7 @@ pub(super) trait ReadSide: Send + Sync + 'static {
     fn sent_again(&self, customer: Customer, row: i64) -> BoxFuture<'_, Result<Vec<SentAgain>, StoreError>>;
 
     /// Finds settings.
-    fn settings(&self, which: Settings) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>>;
+    fn settings(&self, which: SettingQuery) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>>;
 
     /// Finds the versions of settings before this one, the newest first.
     fn setting_versions(
@@ -201,8 +208,8 @@ pub(super) trait ReadSide: Send + Sync + 'static {
     /// Lets go of its connections.
     fn close(&self) -> BoxFuture<'_, ()>;
 
-    /// Adds up the ledger.
-    fn totals(&self) -> BoxFuture<'_, Result<Totals, StoreError>>;
+    /// Adds up the ledger, of one customer or of all.
+    fn totals(&self, customer: Option<Customer>) -> BoxFuture<'_, Result<Totals, StoreError>>;
 
     /// Adds up the ledger and, where that is cheap, counts the rows, both as of one moment.
     fn audit(&self, scope: AuditScope) -> BoxFuture<'_, Result<Audit, StoreError>>;

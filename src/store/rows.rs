@@ -152,7 +152,14 @@ pub(super) fn notification(
         customer: customer(row)?,
         account: AccountName::new(text(row, "account")?),
         application: text(row, "application")?.into(),
-        create_application: row.flag("create_application")?,
+        create_application: match row.flag("create_application")? {
+            true => Some(
+                row.text("application_name")?
+                    .unwrap_or(text(row, "customer")?)
+                    .into(),
+            ),
+            false => None,
+        },
         event_id: EventId::from_stored(text(row, "event_id")?),
         event_type: text(row, "event_type")?.to_owned(),
         event,
@@ -175,7 +182,7 @@ pub(super) fn notification(
 pub(super) const RECORD_COLUMNS: &str = "seq, id, event_id, customer, account, application, event_type, state, \
     reason, detail, status, occurred_at, accepted_at, due_at, settled_at, stage, stage_since, resends, attempts, \
     spent, ambiguous, message_id, sent_at, sent_ms, digest, expires_at, accepted_by, customer_rule, \
-    application_rule, replica, redrives, payload_start, payload_end";
+    application_rule, settings_version, filter, replica, redrives, payload_start, payload_end";
 
 /// Names the columns of a [`Record`] as those of `n`.
 pub(super) fn record_columns() -> String {
@@ -214,6 +221,8 @@ pub(super) fn record(row: &impl Fields) -> Result<Record, sqlx::Error> {
             key: row.text("accepted_by")?.map(str::to_owned),
             customer_rule: row.text("customer_rule")?.map(str::to_owned),
             application_rule: optional(row, "application_rule")?,
+            settings_version: row.int("settings_version")?,
+            filter: row.text("filter")?.map(str::to_owned),
         },
         replica: row.text("replica")?.map(str::to_owned),
         redrives: narrow(row, "redrives")?,

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use sqlx::{Database, Encode, Executor, IntoArguments, QueryBuilder, Type};
 
 use super::fields::Fields;
-use super::settings::{Setting, SettingChange, SettingChanged, SettingKind, SettingVersion, Settings};
+use super::settings::{Setting, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion};
 use super::{StoreError, rows};
 use crate::domain::Timestamp;
 
@@ -31,7 +31,7 @@ where
         change: &SettingChange,
         now: Timestamp,
     ) -> Result<SettingChanged, StoreError> {
-        let one = Settings::One(change.kind, change.name.clone());
+        let one = SettingQuery::One(change.kind, change.name.clone());
         let last = Self::find(connection, one).await?.pop();
         let there = last.as_ref().filter(|setting| setting.document.is_some());
         if !change.expected.holds(there) || (there.is_none() && change.document.is_none()) {
@@ -46,7 +46,10 @@ where
         let version = last.as_ref().map_or(1, |last| last.version + 1);
         let written = Self::write(connection, change, version, now).await?;
         Self::keep_version(connection, change, version, now).await?;
-        Ok(SettingChanged::Written(written))
+        Ok(SettingChanged::Written {
+            created: there.is_none(),
+            now: written,
+        })
     }
 
     async fn write(
@@ -109,21 +112,21 @@ where
     /// Finds settings.
     pub(super) async fn find(
         connection: &mut DB::Connection,
-        which: Settings,
+        which: SettingQuery,
     ) -> Result<Vec<Setting>, StoreError> {
         let mut query = QueryBuilder::<DB>::new("SELECT * FROM settings WHERE ");
         match which {
-            Settings::One(kind, name) => {
+            SettingQuery::One(kind, name) => {
                 query.push("kind = ").push_bind(kind.as_str().to_owned());
                 query.push(" AND name = ").push_bind(name)
             }
-            Settings::Page(kind, after, limit) => {
+            SettingQuery::Page(kind, after, limit) => {
                 query.push("kind = ").push_bind(kind.as_str().to_owned());
                 query.push(" AND name > ").push_bind(after.unwrap_or_default());
                 query.push(" AND document IS NOT NULL ORDER BY name LIMIT ");
                 query.push_bind(i64::from(limit))
             }
-            Settings::Since(revision, limit) => {
+            SettingQuery::Since(revision, limit) => {
                 query.push("revision > ").push_bind(revision);
                 query
                     .push(" ORDER BY revision LIMIT ")

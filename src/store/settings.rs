@@ -113,8 +113,13 @@ pub struct SettingChange {
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingChanged {
-    /// It is written; this is what is there now.
-    Written(Setting),
+    /// It is written.
+    Written {
+        /// What is there now.
+        now: Setting,
+        /// Whether nothing was there before.
+        created: bool,
+    },
     /// That is there already.
     Unchanged(Setting),
     /// What is there is not what was expected.
@@ -123,7 +128,7 @@ pub enum SettingChanged {
 
 /// Which settings are asked for.
 #[derive(Debug, Clone)]
-pub enum Settings {
+pub enum SettingQuery {
     /// These.
     One(SettingKind, String),
     /// Those of a kind that are there, in the order of their names, after this one, up to so many.

@@ -23,8 +23,8 @@ pub struct NewNotification {
     pub account: AccountName,
     /// The Svix application that receives it.
     pub application: Arc<str>,
-    /// Whether Svix may be told to create the application.
-    pub create_application: bool,
+    /// The name under which Svix may be told to create the application; none where it may not.
+    pub create_application: Option<Arc<str>>,
     /// What makes two posts the same event.
     pub event_key: EventId,
     /// The Svix event type.
@@ -43,9 +43,26 @@ pub struct NewNotification {
     pub expires_at: Option<Timestamp>,
     /// How it came in.
     pub origin: Origin,
+    /// Whether a filter decided that it is not sent.
+    pub filtered: bool,
 }
 
 impl NewNotification {
+    /// Returns where it stands from the beginning.
+    #[must_use]
+    pub fn state(&self) -> State {
+        if self.filtered {
+            State::Filtered
+        } else {
+            State::Queued
+        }
+    }
+
+    /// Returns when it came to its end, where that is at once.
+    pub(super) fn settled_at(&self) -> Option<Timestamp> {
+        self.filtered.then_some(self.accepted_at)
+    }
+
     /// Makes the notification that is to be delivered under `event_id`.
     pub(super) fn into_notification(self, event_id: EventId) -> Notification {
         Notification {

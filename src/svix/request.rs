@@ -81,10 +81,13 @@ fn message(notification: &Notification) -> Bytes {
     let head = MessageHead {
         event_type: &notification.event_type,
         event_id: notification.event_id.as_str(),
-        application: notification.create_application.then(|| ApplicationIn {
-            name: notification.customer.as_str(),
-            uid: &notification.application,
-        }),
+        application: notification
+            .create_application
+            .as_ref()
+            .map(|name| ApplicationIn {
+                name,
+                uid: &notification.application,
+            }),
     };
     let mut body = Vec::with_capacity(notification.payload().len() + 512);
     // A struct of texts always serialises.
@@ -104,13 +107,13 @@ mod tests {
     use super::*;
     use crate::domain::{AccountName, Customer, EventId, NotificationId, Progress, Timestamp};
 
-    fn notification(create_application: bool) -> Notification {
+    fn notification(create_application: Option<&str>) -> Notification {
         Notification {
             id: NotificationId::generate(Timestamp::default()),
             customer: Customer::parse("ac\"me").unwrap(),
             account: AccountName::new("default"),
             application: "app_1".into(),
-            create_application,
+            create_application: create_application.map(Into::into),
             event_id: EventId::of_caller("evt_1"),
             event_type: "user.created".into(),
             event: Bytes::from_static(br#"{"data":{ "a" : 1.50 }}"#),
@@ -132,21 +135,23 @@ mod tests {
 
     #[test]
     fn a_send_carries_key_and_event_id_and_the_payload_byte_for_byte() {
-        let outgoing = build(&account(), &notification(false), &Step::Send);
+        let outgoing = build(&account(), &notification(None), &Step::Send);
         assert_eq!(outgoing.url, "https://svix.example/base/api/v1/app/app_1/msg?with_content=false");
         assert_eq!(outgoing.idempotency_key.as_deref(), Some("evt_1"));
         assert_eq!(
             outgoing.body.as_deref(),
             Some(&br#"{"eventType":"user.created","eventId":"evt_1","payload":{ "a" : 1.50 }}"#[..])
         );
-        assert_eq!(outgoing, build(&account(), &notification(false), &Step::Send), "a retry is the same");
+        assert_eq!(outgoing, build(&account(), &notification(None), &Step::Send), "a retry is the same");
     }
 
     #[test]
     fn an_application_is_offered_where_the_routing_says_so() {
-        let body = build(&account(), &notification(true), &Step::Send).body.unwrap();
+        let body = build(&account(), &notification(Some("Ac\"me")), &Step::Send)
+            .body
+            .unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(body["application"], serde_json::json!({"name": "ac\"me", "uid": "app_1"}));
+        assert_eq!(body["application"], serde_json::json!({"name": "Ac\"me", "uid": "app_1"}));
     }
 
     #[test]
@@ -154,7 +159,7 @@ mod tests {
         let step = Step::Resend {
             endpoints: vec!["ep_1".into(), "ep_2".into()],
         };
-        let outgoing = build(&account(), &notification(false), &step);
+        let outgoing = build(&account(), &notification(None), &step);
         assert!(
             outgoing
                 .url

@@ -15,6 +15,7 @@ mod bad_connections;
 mod bad_events;
 mod bad_requests;
 mod bounding;
+mod customers;
 mod delivering;
 mod expiring;
 mod keys;

@@ -58,6 +58,8 @@ impl SupervisorActor {
             .max_in_flight
             .saturating_sub(self.flights.len())
             .min(self.settings.batch);
+        let rules = self.settings.rules;
+        let directory = self.around.store.directory().clone();
         let mut jobs = Vec::new();
         let mut open: Vec<_> = self.lanes.keys().cloned().collect();
         while jobs.len() < room && !open.is_empty() {
@@ -69,9 +71,10 @@ impl SupervisorActor {
                 if jobs.len() >= room {
                     return false;
                 }
-                let max_age = self.settings.rules.max_age;
-                let is_of_use =
-                    |entry: &Entry| entry.lease.is_valid() && entry.overdue(max_age, now).is_none();
+                let is_of_use = |entry: &Entry| {
+                    let rules = directory.rules(&entry.notification.customer, &rules);
+                    entry.lease.is_valid() && entry.overdue(rules.max_age, now).is_none()
+                };
                 match lane.next(now, is_of_use, &mut aside) {
                     Turn::Send { entry, probe } => {
                         let (notification, step) = (entry.notification.clone(), entry.step.clone());

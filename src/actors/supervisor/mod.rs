@@ -1,6 +1,6 @@
 //! SupervisorActor: owns routing, fairness, pacing and the account of what is in flight.
 //!
-//! Takes `Notify`, `Settled`, `BatchEnded`, `Redeliver`, `WorkerCounted`, `ConfigReloaded`, `Drain`.
+//! Takes `Notify`, `Settled`, `BatchEnded`, `Redeliver`, `WorkerCounted`, `ConfigReloaded`, `SettingsChanged`, `Drain`.
 //! Emits `Deliver`, `ScheduleRetry`, `CountsChanged`; claims from the store and settles to it.
 //!
 //! ```text
@@ -33,9 +33,10 @@ use tokio::sync::oneshot;
 use super::death::DeathWatch;
 use super::messages::{
     BatchEnded, ConfigReloaded, Counts, CountsChanged, Drain, Notify, Redeliver, Room, ScheduleRetry,
-    Settings, Settled, WorkerCounted,
+    Settings, SettingsChanged, Settled, WorkerCounted,
 };
-use crate::domain::{AccountName, Timestamp};
+use crate::domain::{AccountName, Customer, Timestamp};
+use crate::policy::Rules;
 use crate::store::Store;
 use claims::Backlog;
 use flight::{Entry, Flights};
@@ -146,6 +147,14 @@ impl SupervisorActor {
         }
     }
 
+    /// Returns the rules for what is retried, and how long, of a customer.
+    fn rules_of(&self, customer: &Customer) -> Rules {
+        self.around
+            .store
+            .directory()
+            .rules(customer, &self.settings.rules)
+    }
+
     /// Does whatever can be done next; called whenever something has changed.
     fn proceed(&mut self, ctx: &mut Context<Self>) {
         if self.draining.is_some() {
@@ -251,6 +260,14 @@ impl Handler<ConfigReloaded> for SupervisorActor {
             info!(actors = self.settings.actors; "a new delivery pool takes over");
             self.replace_pool();
         }
+        self.proceed(ctx);
+    }
+}
+
+impl Handler<SettingsChanged> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: SettingsChanged, ctx: &mut Context<Self>) {
         self.proceed(ctx);
     }
 }

@@ -29,18 +29,18 @@ impl SupervisorActor {
         } = flight;
         let now = self.around.store.now();
         self.moved_at = now;
+        let rules = self.rules_of(&entry.notification.customer);
         let Some(lane) = self.lanes.get_mut(&account) else {
             return;
         };
         let case = Case {
-            deadline: entry.deadline(self.settings.rules.max_age),
+            deadline: entry.deadline(rules.max_age),
             suspect_until: entry.notification.suspect_until,
             counts: lane.observe(exchange, probe, now),
             now,
             chance: fastrand::f64(),
         };
-        let decision =
-            decide(entry.step.clone(), &exchange.answer, &case, &self.settings.rules, &mut entry.progress);
+        let decision = decide(entry.step.clone(), &exchange.answer, &case, &rules, &mut entry.progress);
         entry
             .attempts
             .push(record(&entry, started_at, exchange, &self.settings.replica));

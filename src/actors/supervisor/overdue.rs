@@ -18,12 +18,16 @@ impl SupervisorActor {
             return;
         }
         let now = self.around.store.now();
-        let max_age = self.settings.rules.max_age;
+        let rules = self.settings.rules;
+        let directory = self.around.store.directory().clone();
         let looks = LOOKS.min(self.settling_room()).div_ceil(self.lanes.len().max(1));
         let mut overdue = Vec::new();
         for lane in self.lanes.values_mut() {
-            lane.queues()
-                .sweep(looks, |entry| entry.overdue(max_age, now).is_some(), &mut overdue);
+            let is_over = |entry: &Entry| {
+                let rules = directory.rules(&entry.notification.customer, &rules);
+                entry.overdue(rules.max_age, now).is_some()
+            };
+            lane.queues().sweep(looks, |entry| is_over(entry), &mut overdue);
         }
         for entry in overdue {
             self.retire(*entry, now, ctx);
@@ -36,7 +40,7 @@ impl SupervisorActor {
         if !entry.lease.is_valid() {
             return;
         }
-        let rules = self.settings.rules;
+        let rules = self.rules_of(&entry.notification.customer);
         match entry.overdue(rules.max_age, now) {
             Some(Overdue::Unsent(reason)) => self.settle(entry, State::Expired, Some(reason), now, ctx),
             Some(Overdue::Unclear) => {

@@ -21,12 +21,17 @@ where
     Vec<u8>: for<'q> Encode<'q, DB> + Type<DB>,
     i64: for<'q> Encode<'q, DB> + Type<DB>,
 {
-    /// Adds up the ledger.
+    /// Adds up the ledger, of one customer or of all.
     pub(in crate::store) async fn totals(
         &self,
         connection: &mut DB::Connection,
+        customer: Option<Customer>,
     ) -> Result<Totals, StoreError> {
-        self.sums(connection, &AuditScope::default()).await
+        let scope = AuditScope {
+            customer,
+            minutes: None,
+        };
+        self.sums(connection, &scope).await
     }
 
     async fn sums(&self, connection: &mut DB::Connection, scope: &AuditScope) -> Result<Totals, StoreError> {

@@ -131,7 +131,7 @@ fn select(queue: &str, undelivered: &str, after: &str, event: &str) -> SqlStr {
     // Nothing but fixed text is in it.
     AssertSqlSafe(format!(
         "SELECT n.*, e.body FROM ( \
-           SELECT {columns}, redrive, create_application, payload_start, payload_end, {queue}, \
+           SELECT {columns}, redrive, create_application, application_name, payload_start, payload_end, {queue}, \
              CASE WHEN state IN ('dead', 'expired') \
                THEN (SELECT u.seq FROM undelivered AS u WHERE {undelivered}) END AS undelivered \
            FROM notifications WHERE {after} LIMIT {BATCH}) AS n \

@@ -15,7 +15,7 @@ pub(super) async fn what_is_accepted_is_given_back_byte_for_byte<F: Fixture>() {
     let posted = NewNotification {
         payload: 25..40,
         occurred_at: Some(Timestamp::from_millis(-1)),
-        create_application: true,
+        create_application: Some("Acme Inc".into()),
         ..with_event(new("Äpfel & Söhne", "evt_1"), odd)
     };
     let notification = accept(&store, posted.clone()).await;
@@ -45,7 +45,7 @@ pub(super) async fn what_is_accepted_is_given_back_byte_for_byte<F: Fixture>() {
         panic!("{claimed:?}")
     };
     assert_eq!((&leased.notification.event, &leased.notification.payload), (&posted.event, &posted.payload));
-    assert!(leased.notification.create_application);
+    assert_eq!(leased.notification.create_application.as_deref(), Some("Acme Inc"));
 }
 
 pub(super) async fn the_same_event_again_is_known_and_counted<F: Fixture>() {

@@ -182,7 +182,7 @@ pub(super) async fn a_step_looks_at_a_few_rows_and_takes_all_that_belongs_to_the
     let left = place.number("SELECT count(*) FROM undelivered").await;
     assert_eq!(left, 1, "the dead letter's");
     assert_eq!(side.prune(0, 500, &cutoffs).await.unwrap(), Some(rows[4].row), "nothing is done twice");
-    assert_eq!(reader.totals().await.unwrap().pruned_delivered, 1);
+    assert_eq!(reader.totals(None).await.unwrap().pruned_delivered, 1);
 }
 
 pub(super) async fn requests_leave_before_their_notification<P: Place>() {
@@ -269,7 +269,7 @@ pub(super) async fn counts_by_minute_leave_and_are_not_made_again<P: Sides>() {
     };
     side.prune(0, 500, &all.cutoffs(machine_now())).await.unwrap();
     assert_eq!(place.number("SELECT count(*) FROM notifications").await, 0);
-    let totals = reader.totals().await.unwrap();
+    let totals = reader.totals(None).await.unwrap();
     assert_eq!((totals.dead, totals.pruned_dead), (4, 4), "the customer's counts are for ever");
     let minute = kept.accepted_at.minute();
     let odd = place

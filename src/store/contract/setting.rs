@@ -2,8 +2,8 @@
 
 use super::Fixture;
 use crate::store::{
-    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingVersion, Settings,
-    Store,
+    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery,
+    SettingVersion, Store,
 };
 
 const LAST: i64 = i64::MAX;
@@ -30,7 +30,7 @@ fn delete(name: &str) -> SettingChange {
 
 async fn written(store: &Store, change: SettingChange) -> Setting {
     match store.change_setting(change).await.unwrap() {
-        SettingChanged::Written(setting) => setting,
+        SettingChanged::Written { now, .. } => now,
         other => panic!("{other:?}"),
     }
 }
@@ -43,11 +43,11 @@ async fn refused(store: &Store, change: SettingChange) -> Option<Setting> {
 }
 
 async fn one(store: &Store, name: &str) -> Setting {
-    let which = Settings::One(SettingKind::Customer, name.to_owned());
+    let which = SettingQuery::One(SettingKind::Customer, name.to_owned());
     store.settings(which).await.unwrap().pop().unwrap()
 }
 
-async fn names(store: &Store, which: Settings) -> Vec<String> {
+async fn names(store: &Store, which: SettingQuery) -> Vec<String> {
     let found = store.settings(which).await.unwrap();
     found.into_iter().map(|setting| setting.name).collect()
 }
@@ -80,7 +80,7 @@ pub(super) async fn settings_are_given_back_as_they_were_written<F: Fixture>() {
     };
     assert_eq!(written(&store, account).await.version, 1, "an account of the same name is something else");
     written(&store, delete("beta")).await;
-    let page = |after: Option<&str>| Settings::Page(SettingKind::Customer, after.map(str::to_owned), 2);
+    let page = |after: Option<&str>| SettingQuery::Page(SettingKind::Customer, after.map(str::to_owned), 2);
     assert_eq!(names(&store, page(None)).await, ["Zeta", "acme"], "in the order of their bytes");
     assert_eq!(names(&store, page(Some("acme"))).await, ["alpha"], "what was deleted is not there");
     store.close(true).await.unwrap();
@@ -159,23 +159,35 @@ pub(super) async fn what_is_there_already_is_no_new_version<F: Fixture>() {
 pub(super) async fn whoever_follows_the_changes_sees_each_last_one<F: Fixture>() {
     let fixture = F::fresh().await;
     let store = fixture.open().await;
-    assert!(store.settings(Settings::Since(0, 10)).await.unwrap().is_empty());
+    assert!(
+        store
+            .settings(SettingQuery::Since(0, 10))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     for name in ["a", "b", "a", "c"] {
         let length = versions(&store, name, LAST).await.len();
         written(&store, put(name, &format!("[{length}]"))).await;
     }
     written(&store, delete("b")).await;
-    assert_eq!(names(&store, Settings::Since(0, 10)).await, ["a", "c", "b"]);
-    let first = store.settings(Settings::Since(0, 1)).await.unwrap();
-    assert_eq!(names(&store, Settings::Since(first[0].revision, 10)).await, ["c", "b"], "page by page");
+    assert_eq!(names(&store, SettingQuery::Since(0, 10)).await, ["a", "c", "b"]);
+    let first = store.settings(SettingQuery::Since(0, 1)).await.unwrap();
+    assert_eq!(names(&store, SettingQuery::Since(first[0].revision, 10)).await, ["c", "b"], "page by page");
     let last = store
-        .settings(Settings::Since(0, 10))
+        .settings(SettingQuery::Since(0, 10))
         .await
         .unwrap()
         .pop()
         .unwrap();
     assert_eq!((last.revision, last.document), (5, None), "a deletion is a change");
-    assert!(store.settings(Settings::Since(5, 10)).await.unwrap().is_empty());
+    assert!(
+        store
+            .settings(SettingQuery::Since(5, 10))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     store.close(true).await.unwrap();
 }
 

@@ -90,6 +90,7 @@ pub(super) static NOTIFICATIONS: LazyLock<Table> = LazyLock::new(|| {
                 "spent",
                 "status",
                 "redrives",
+                "settings_version",
             ],
         )
         .with(Kind::Int, &["settled_at", "sent_at", "sent_ms"])
@@ -110,6 +111,8 @@ pub(super) static NOTIFICATIONS: LazyLock<Table> = LazyLock::new(|| {
                 "accepted_by",
                 "customer_rule",
                 "application_rule",
+                "application_name",
+                "filter",
                 "state",
                 "stage",
             ],

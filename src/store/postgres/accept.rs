@@ -3,7 +3,7 @@
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::domain::{ApplicationRule, Customer, EventId, State, Timestamp};
+use crate::domain::{ApplicationRule, Customer, EventId, Timestamp};
 use crate::store::changes::Changes;
 use crate::store::known::{self, Known};
 use crate::store::lease::LeasedRow;
@@ -51,7 +51,7 @@ pub(super) async fn run(
         let customer = &accept.new.customer;
         match verdict {
             Verdict::New(event_id) => {
-                changes.accepted(customer, accept.new.accepted_at, State::Queued);
+                changes.accepted(customer, accept.new.accepted_at, accept.new.state());
                 AcceptReceipt::Stored {
                     event_id,
                     lease: leases.next().flatten(),
@@ -121,22 +121,26 @@ async fn insert(
              CASE WHEN lease AND EXISTS (SELECT 1 FROM me) THEN nextval('lease_fence') END AS fence \
            FROM unnest($2::TEXT[], $3::BYTEA[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::TEXT[], $8::BOOLEAN[], \
              $9::TEXT[], $10::BIGINT[], $11::BIGINT[], $12::BIGINT[], $13::BYTEA[], $14::BIGINT[], \
-             $15::BOOLEAN[], $16::BYTEA[], $17::BIGINT[], $18::TEXT[], $19::TEXT[], $20::TEXT[]) WITH ORDINALITY \
+             $15::BOOLEAN[], $16::BYTEA[], $17::BIGINT[], $18::TEXT[], $19::TEXT[], $20::TEXT[], \
+             $21::TEXT[], $22::BIGINT[], $23::TEXT[], $24::BIGINT[], $25::TEXT[]) WITH ORDINALITY \
              AS given (customer, id, event_key, event_id, account, application, create_application, event_type, \
                occurred_at, payload_start, payload_end, digest, accepted_at, lease, body, expires_at, accepted_by, \
-               customer_rule, application_rule, place)), \
+               customer_rule, application_rule, application_name, settings_version, filter, settled_at, state, \
+               place)), \
          stored AS ( \
            INSERT INTO notifications (customer, seq, id, event_key, event_id, account, application, \
              create_application, event_type, occurred_at, payload_start, payload_end, digest, accepted_at, due_at, \
-             expires_at, accepted_by, customer_rule, application_rule, state) \
+             expires_at, accepted_by, customer_rule, application_rule, application_name, settings_version, filter, \
+             settled_at, state) \
            SELECT customer, seq, id, event_key, event_id, account, application, create_application, event_type, \
              occurred_at, payload_start, payload_end, digest, accepted_at, accepted_at, expires_at, accepted_by, \
-             customer_rule, application_rule, 'queued' FROM new), \
+             customer_rule, application_rule, application_name, settings_version, filter, settled_at, state \
+           FROM new), \
          kept AS (INSERT INTO events (customer, seq, body) SELECT customer, seq, body FROM new), \
          queued AS ( \
            INSERT INTO queue (customer, seq, due_at, owner, fence) \
            SELECT customer, seq, accepted_at, CASE WHEN fence IS NOT NULL THEN $1 END, coalesce(fence, 0) \
-           FROM new) \
+           FROM new WHERE state = 'queued') \
          SELECT place, seq, fence FROM new WHERE fence IS NOT NULL",
     )
     .bind(run)
@@ -146,19 +150,24 @@ async fn insert(
     .bind(candidates.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>())
     .bind(texts(candidates, |new| new.account.as_str()))
     .bind(texts(candidates, |new| &new.application))
-    .bind(candidates.iter().map(|(accept, _)| accept.new.create_application).collect::<Vec<_>>())
+    .bind(candidates.iter().map(|(accept, _)| accept.new.create_application.is_some()).collect::<Vec<_>>())
     .bind(texts(candidates, |new| &new.event_type))
     .bind(numbers(candidates, |new| new.occurred_at.map(Timestamp::as_millis)))
     .bind(numbers(candidates, |new| Some(rows::index(new.payload.start))))
     .bind(numbers(candidates, |new| Some(rows::index(new.payload.end))))
     .bind(bytes(candidates, |new| &new.digest))
     .bind(numbers(candidates, |new| Some(new.accepted_at.as_millis())))
-    .bind(candidates.iter().map(|(accept, _)| accept.lease).collect::<Vec<_>>())
+    .bind(candidates.iter().map(|(accept, _)| accept.leases()).collect::<Vec<_>>())
     .bind(bytes(candidates, |new| &new.event))
     .bind(numbers(candidates, |new| new.expires_at.map(Timestamp::as_millis)))
     .bind(names(candidates, |new| new.origin.key.as_deref()))
     .bind(names(candidates, |new| new.origin.customer_rule.as_deref()))
     .bind(names(candidates, |new| new.origin.application_rule.map(ApplicationRule::as_str)))
+    .bind(names(candidates, |new| new.create_application.as_deref()))
+    .bind(numbers(candidates, |new| new.origin.settings_version))
+    .bind(names(candidates, |new| new.origin.filter.as_deref()))
+    .bind(numbers(candidates, |new| new.settled_at().map(Timestamp::as_millis)))
+    .bind(texts(candidates, |new| new.state().as_str()))
     .fetch_all(connection)
     .await?;
     for (place, row, fence) in leased {

@@ -20,7 +20,7 @@ use crate::store::setting_rows::SettingRows;
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
     DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting, SettingKind,
-    SettingVersion, Settings, StoreError, Totals, rows,
+    SettingQuery, SettingVersion, StoreError, Totals, rows,
 };
 
 /// Rows that are read and sorted to find a page by words.
@@ -219,7 +219,7 @@ impl ReadSide for Reader {
         })
     }
 
-    fn settings(&self, which: Settings) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>> {
+    fn settings(&self, which: SettingQuery) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>> {
         self.pool
             .ask(move |connection| SettingRows::<Postgres>::find(connection, which).boxed())
     }
@@ -238,9 +238,9 @@ impl ReadSide for Reader {
         self.pool.close().boxed()
     }
 
-    fn totals(&self) -> BoxFuture<'_, Result<Totals, StoreError>> {
+    fn totals(&self, customer: Option<Customer>) -> BoxFuture<'_, Result<Totals, StoreError>> {
         self.pool
-            .ask(move |connection| QUERIES.totals(connection).boxed())
+            .ask(move |connection| QUERIES.totals(connection, customer).boxed())
     }
 
     fn audit(&self, scope: AuditScope) -> BoxFuture<'_, Result<Audit, StoreError>> {

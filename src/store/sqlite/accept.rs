@@ -5,7 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::chunks::{Chunked, LARGEST, Rows};
 use super::leases::Leases;
-use crate::domain::{ApplicationRule, EventId, State, Timestamp};
+use crate::domain::{ApplicationRule, EventId, Timestamp};
 use crate::store::changes::Changes;
 use crate::store::known::Known;
 use crate::store::port::{Accept, AcceptReceipt};
@@ -20,8 +20,9 @@ impl Default for AcceptStatements {
             Rows {
                 head: "INSERT OR FAIL INTO notifications (seq, id, customer, event_key, event_id, account, application, \
                        create_application, event_type, occurred_at, payload_start, payload_end, digest, \
-                       accepted_at, due_at, expires_at, accepted_by, customer_rule, application_rule, state) VALUES",
-                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+                       accepted_at, due_at, expires_at, accepted_by, customer_rule, application_rule, \
+                       application_name, settings_version, filter, settled_at, state) VALUES",
+                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 tail: "",
             },
             Rows {
@@ -47,7 +48,7 @@ impl Stored {
             Self::Known(existing) => AcceptReceipt::Known(existing),
             Self::New(row, event_id) => AcceptReceipt::Stored {
                 event_id,
-                lease: accept.lease.then(|| leases.take(&accept.new.customer, row)),
+                lease: accept.leases().then(|| leases.take(&accept.new.customer, row)),
             },
         }
     }
@@ -87,7 +88,7 @@ impl AcceptStatements {
                 continue;
             }
             let event_id = known.add(new);
-            changes.accepted(&new.customer, new.accepted_at, State::Queued);
+            changes.accepted(&new.customer, new.accepted_at, new.state());
             stored.push(Stored::New(row, event_id.clone()));
             candidates.push(Candidate { row, event_id, new });
         }
@@ -113,7 +114,7 @@ fn bind_notification<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'
         .bind(candidate.event_id.as_str().to_owned())
         .bind(new.account.as_str().to_owned())
         .bind(new.application.to_string())
-        .bind(new.create_application)
+        .bind(new.create_application.is_some())
         .bind(new.event_type.clone())
         .bind(new.occurred_at.map(Timestamp::as_millis))
         .bind(rows::index(new.payload.start))
@@ -125,6 +126,11 @@ fn bind_notification<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'
         .bind(new.origin.key.clone())
         .bind(new.origin.customer_rule.clone())
         .bind(new.origin.application_rule.map(ApplicationRule::as_str))
+        .bind(new.create_application.as_ref().map(ToString::to_string))
+        .bind(new.origin.settings_version)
+        .bind(new.origin.filter.clone())
+        .bind(new.settled_at().map(Timestamp::as_millis))
+        .bind(new.state().as_str())
 }
 
 fn bind_event<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'q> {

@@ -18,7 +18,7 @@ use crate::store::setting_rows::SettingRows;
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
     DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting, SettingKind,
-    SettingVersion, Settings, StoreError, Totals, rows,
+    SettingQuery, SettingVersion, StoreError, Totals, rows,
 };
 
 /// The questions of an audit, led to the rows by their ids.
@@ -174,7 +174,7 @@ impl ReadSide for Reader {
         .boxed()
     }
 
-    fn settings(&self, which: Settings) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>> {
+    fn settings(&self, which: SettingQuery) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>> {
         async move {
             let mut connection = self.pool.acquire().await?;
             SettingRows::<Sqlite>::find(&mut connection, which).await
@@ -203,10 +203,10 @@ impl ReadSide for Reader {
         self.find_page(filter).boxed()
     }
 
-    fn totals(&self) -> BoxFuture<'_, Result<Totals, StoreError>> {
+    fn totals(&self, customer: Option<Customer>) -> BoxFuture<'_, Result<Totals, StoreError>> {
         async move {
             let mut connection = self.pool.acquire().await?;
-            AUDIT.totals(&mut connection).await
+            AUDIT.totals(&mut connection, customer).await
         }
         .boxed()
     }

@@ -11,7 +11,7 @@ fn notification() -> Notification {
         customer: Customer::parse("acme").unwrap(),
         account: AccountName::new("default"),
         application: "app_1".into(),
-        create_application: false,
+        create_application: None,
         event_id: EventId::of_caller("evt_1"),
         event_type: "user.created".into(),
         event: Bytes::from_static(br#"{"a":1,"b":2}"#),

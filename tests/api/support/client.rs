@@ -68,9 +68,23 @@ impl Client {
 
     /// Sends JSON by another method or to another path.
     pub(crate) async fn send_json(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.send_json_if(method, path, body, None).await
+    }
+
+    /// The same on a condition: a header and its value.
+    pub(crate) async fn send_json_if(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        condition: Option<(&str, &str)>,
+    ) -> Answer {
         let method = method.parse().expect("a method");
-        let request = self.http.request(method, format!("{}{path}", self.url));
-        let request = request.insert_header(("content-type", "application/json"));
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        request = request.insert_header(("content-type", "application/json"));
+        if let Some(condition) = condition {
+            request = request.insert_header(condition);
+        }
         let answer = self.send(request, Some(body.to_string().into())).await;
         answer.expect("the service answers")
     }

@@ -96,12 +96,14 @@ fn odd(customer_name: &str, id: &str) -> NewNotification {
     NewNotification {
         payload: 3..250,
         occurred_at: Some(Timestamp::from_millis(-62_135_596_800_000)),
-        create_application: true,
+        create_application: Some("Odd & söns".into()),
         expires_at: Some(Timestamp::from_millis(4_102_444_800_000)),
         origin: Origin {
             key: Some("shop".to_owned()),
             customer_rule: Some("/customer".to_owned()),
             application_rule: Some(ApplicationRule::PerCustomer),
+            settings_version: Some(3),
+            filter: Some("include \"invoice.*\"".to_owned()),
         },
         ..with_event(new(customer_name, id), event)
     }

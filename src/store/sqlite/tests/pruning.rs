@@ -157,7 +157,7 @@ async fn what_is_queued_is_not_removed_whoever_asks_for_that() {
     let changes = side.changes();
     let gone = sqlite::remove::run(&mut side.connection, &side.ledger, &seqs, changes).await;
     assert_eq!(gone.unwrap(), 1);
-    let totals = reader.totals().await.unwrap();
+    let totals = reader.totals(None).await.unwrap();
     assert_eq!((totals.queued, totals.dead, totals.pruned_dead), (2, 1, 1));
     assert_eq!(
         database
@@ -185,7 +185,7 @@ async fn an_outcome_whose_row_has_gone_stops_no_other_and_is_not_counted() {
         .map(|number| outcome(example(number), State::Dead, NOW))
         .collect();
     settle(&mut side, &rows, &outcomes).await;
-    let totals = reader.totals().await.unwrap();
+    let totals = reader.totals(None).await.unwrap();
     assert_eq!((totals.accepted, totals.dead, totals.queued), (5, 4, 1));
     assert_eq!(totals.failed_attempts, 4);
     assert!(
@@ -218,7 +218,7 @@ async fn an_outcome_of_what_is_settled_already_changes_nothing() {
     for state in [State::Dead, State::Delivered] {
         settle(&mut side, &rows, &[outcome(new("acme", "evt_1"), state, NOW)]).await;
     }
-    let totals = reader.totals().await.unwrap();
+    let totals = reader.totals(None).await.unwrap();
     assert_eq!((totals.dead, totals.delivered, totals.difference()), (1, 0, 0));
     let left = side.claim(&customer("acme"), 10).await.unwrap();
     assert!(left.is_empty());

@@ -1,0 +1,237 @@
+//! What can be set for a customer.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::members::{Fault, Faults, Members};
+use crate::domain::fits_svix_id;
+use crate::policy::{Backoff, Rules};
+
+/// The longest display name, in bytes.
+const NAME_MAX: usize = 256;
+
+const WAIT_MS: RangeInclusive<u64> = 1..=604_800_000;
+
+/// What is set for a customer; what is not, is as for all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomerSettings {
+    /// What people call it; an application that is made for it gets this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The application that they go to, by its id or uid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
+    /// When a failed attempt is made again.
+    #[serde(skip_serializing_if = "RetrySettings::is_empty")]
+    pub retry: RetrySettings,
+    /// How many notifications may be queued before more are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_queued: Option<u64>,
+    /// Whether nothing of it goes out for now.
+    #[serde(skip_serializing_if = "is_false")]
+    pub paused: bool,
+}
+
+/// When a failed attempt is made again, as far as that is set for a customer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RetrySettings {
+    /// Attempts after which a notification is dead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    /// The wait after the first failed attempt, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_backoff_ms: Option<u64>,
+    /// The factor from one wait to the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multiplier: Option<f64>,
+    /// The longest wait, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_backoff_ms: Option<u64>,
+    /// The share of a wait by which it may be shorter or longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<f64>,
+    /// The age from which on a notification is not sent any more, in seconds; 0 is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age_s: Option<u64>,
+    /// How long one request may take, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_timeout_ms: Option<u64>,
+}
+
+impl CustomerSettings {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, up to a bound.
+    pub fn read(document: &Map<String, Value>) -> Result<Self, Vec<Fault>> {
+        let mut faults = Faults::default();
+        let mut members = Members::new(document.clone(), &mut faults);
+        let settings = Self {
+            name: members.text("name", name),
+            application: members.text("application", application),
+            retry: members.object("retry", RetrySettings::read).unwrap_or_default(),
+            max_queued: members.whole("maxQueued", 1..=1_000_000_000),
+            paused: members.flag("paused").unwrap_or_default(),
+        };
+        members.finish();
+        faults.or(settings)
+    }
+
+    /// Returns the rules of this customer's retries, where `all` are everybody's.
+    pub fn rules(&self, all: &Rules) -> Rules {
+        self.retry.rules(all)
+    }
+}
+
+impl RetrySettings {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn read(members: &mut Members<'_>) -> Self {
+        let read = Self {
+            max_attempts: members
+                .whole("maxAttempts", 1..=1000)
+                .and_then(|attempts| u32::try_from(attempts).ok()),
+            initial_backoff_ms: members.whole("initialBackoffMs", WAIT_MS),
+            multiplier: members.number("multiplier", 1.0..=1000.0),
+            max_backoff_ms: members.whole("maxBackoffMs", WAIT_MS),
+            jitter: members.number("jitter", 0.0..=1.0),
+            max_age_s: members.whole("maxAgeS", 0..=315_360_000),
+            request_timeout_ms: members.whole("requestTimeoutMs", 1..=600_000),
+        };
+        if let (Some(initial), Some(max)) = (read.initial_backoff_ms, read.max_backoff_ms)
+            && initial > max
+        {
+            members
+                .fault("maxBackoffMs", format!("is {max}, less than initialBackoffMs, which is {initial}"));
+        }
+        read
+    }
+
+    fn rules(&self, all: &Rules) -> Rules {
+        let millis = |set: Option<u64>, all| set.map_or(all, Duration::from_millis);
+        let max_age = match self.max_age_s {
+            None => all.max_age,
+            Some(0) => None,
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+        };
+        Rules {
+            max_attempts: self.max_attempts.unwrap_or(all.max_attempts),
+            max_age,
+            backoff: Backoff {
+                initial: millis(self.initial_backoff_ms, all.backoff.initial),
+                multiplier: self.multiplier.unwrap_or(all.backoff.multiplier),
+                max: millis(self.max_backoff_ms, all.backoff.max),
+                jitter: self.jitter.unwrap_or(all.backoff.jitter),
+            },
+            ..*all
+        }
+    }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn name(text: &str) -> Result<(), String> {
+    let fits = (1..=NAME_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
+    let right =
+        || format!("cannot be shown as a name, which has 1 to {NAME_MAX} bytes and no control characters");
+    fits.then_some(()).ok_or_else(right)
+}
+
+fn application(text: &str) -> Result<(), String> {
+    let right = || "is no id or uid of an application: 1 to 256 of A-Z, a-z, 0-9, -, _ and .".to_owned();
+    fits_svix_id(text).then_some(()).ok_or_else(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ALL: Rules = Rules {
+        max_attempts: 8,
+        max_age: Some(Duration::from_secs(60)),
+        backoff: Backoff {
+            initial: Duration::from_secs(1),
+            multiplier: 4.0,
+            max: Duration::from_secs(3600),
+            jitter: 0.2,
+        },
+        max_retry_after: Duration::from_secs(100),
+        verify: true,
+        settle: Duration::from_secs(20),
+        max_resends: 3,
+    };
+
+    fn read(document: Value) -> Result<CustomerSettings, Vec<Fault>> {
+        CustomerSettings::read(document.as_object().unwrap())
+    }
+
+    #[test]
+    fn what_is_read_is_written_the_same() {
+        let document = json!({
+            "name": "Äpfel & Söhne", "application": "app_1",
+            "retry": {"maxAttempts": 3, "initialBackoffMs": 10, "multiplier": 1.5, "maxBackoffMs": 20, "jitter": 0.0,
+                "maxAgeS": 0, "requestTimeoutMs": 500},
+            "maxQueued": 1000, "paused": true,
+        });
+        let settings = read(document.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&settings).unwrap(), document);
+        let nothing = json!({"name": null, "retry": {"jitter": null}, "paused": false});
+        assert_eq!(read(nothing).unwrap(), CustomerSettings::default(), "null is not set");
+        assert_eq!(serde_json::to_value(CustomerSettings::default()).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_pointed_at() {
+        let wrong = json!({
+            "name": "a\nb", "application": "app/1", "maxQueued": 0, "paused": "yes", "pause": true,
+            "retry": {"maxAttempts": 0, "initialBackoffMs": 20, "maxBackoffMs": 10, "multiplier": 0.5, "jitter": "x", "max": 1},
+        });
+        let faults = read(wrong).unwrap_err();
+        let mut pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        pointers.sort_unstable();
+        let right = [
+            "/application",
+            "/maxQueued",
+            "/name",
+            "/pause",
+            "/paused",
+            "/retry/jitter",
+            "/retry/max",
+            "/retry/maxAttempts",
+            "/retry/maxBackoffMs",
+            "/retry/multiplier",
+        ];
+        assert_eq!(pointers, right);
+        let says = |pointer: &str| {
+            &faults
+                .iter()
+                .find(|fault| fault.pointer == pointer)
+                .unwrap()
+                .detail
+        };
+        assert_eq!(says("/retry/maxAttempts"), "is 0; it must be a whole number from 1 to 1000");
+        assert!(says("/pause").contains("known are name, application"), "{}", says("/pause"));
+        let many: Map<String, Value> = (0..100).map(|number| (number.to_string(), json!(1))).collect();
+        assert_eq!(CustomerSettings::read(&many).unwrap_err().len(), 16, "an answer has a bound");
+    }
+
+    #[test]
+    fn rules_are_everybodys_where_nothing_else_is_set() {
+        assert_eq!(CustomerSettings::default().rules(&ALL), ALL);
+        let set = read(json!({"retry": {"maxAttempts": 3, "maxAgeS": 0, "initialBackoffMs": 5}})).unwrap();
+        let rules = set.rules(&ALL);
+        assert_eq!((rules.max_attempts, rules.max_age), (3, None), "0 is no bound on the age");
+        assert_eq!((rules.backoff.initial, rules.backoff.max), (Duration::from_millis(5), ALL.backoff.max));
+    }
+}

@@ -1,0 +1,218 @@
+//! What is set, in memory: asked for by each accept and each dispatch, so never a way to the database.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use log::{error, info};
+use serde_json::{Map, Value};
+
+use super::settings::{Setting, SettingKind};
+use crate::domain::Customer;
+use crate::policy::{CustomerSettings, Rules, SettingFault};
+
+/// What is set for a customer, and in which version.
+#[derive(Debug, PartialEq)]
+pub struct KnownCustomer {
+    /// What is set.
+    pub settings: CustomerSettings,
+    /// Which version this is; 0 where a file says so.
+    pub version: i64,
+}
+
+/// Everything that is set.
+#[derive(Debug, Default)]
+pub struct Directory(RwLock<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Up to where the changes have been taken in.
+    revision: i64,
+    customers: HashMap<Customer, Arc<KnownCustomer>>,
+    /// What files say, which holds whatever else does.
+    of_files: HashMap<Customer, Arc<KnownCustomer>>,
+}
+
+impl Directory {
+    /// Returns what is set for a customer.
+    #[must_use]
+    pub fn customer(&self, customer: &Customer) -> Option<Arc<KnownCustomer>> {
+        let known = self.read();
+        let found = known.of_files.get(customer);
+        found.or_else(|| known.customers.get(customer)).cloned()
+    }
+
+    /// Returns the rules of a customer's retries, where `all` are everybody's.
+    #[must_use]
+    pub fn rules(&self, customer: &Customer, all: &Rules) -> Rules {
+        self.customer(customer)
+            .map_or(*all, |known| known.settings.rules(all))
+    }
+
+    /// Tells whether a file says what is set for a customer.
+    #[must_use]
+    pub fn is_of_file(&self, customer: &Customer) -> bool {
+        self.read().of_files.contains_key(customer)
+    }
+
+    /// Returns what files say, in the order of the names.
+    #[must_use]
+    pub fn of_files(&self) -> Vec<(Customer, Arc<KnownCustomer>)> {
+        let mut all: Vec<_> = self.read().of_files.clone().into_iter().collect();
+        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        all
+    }
+
+    /// Takes over what files say, in place of what they said before.
+    pub fn lay_over(&self, customers: impl IntoIterator<Item = (Customer, CustomerSettings)>) {
+        let known = |(customer, settings)| (customer, Arc::new(KnownCustomer { settings, version: 0 }));
+        let of_files = customers.into_iter().map(known).collect();
+        self.0.write().unwrap_or_else(PoisonError::into_inner).of_files = of_files;
+    }
+
+    /// Returns up to which revision it knows all changes.
+    pub(super) fn revision(&self) -> i64 {
+        self.read().revision
+    }
+
+    /// Takes in changes, in the order of their revisions. Returns whether any was news.
+    pub(super) fn take_in(&self, changes: &[Setting]) -> bool {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let before = known.revision;
+        for change in changes {
+            // Two may read at once, and the slower one's are not news any more.
+            if change.revision > known.revision {
+                known.revision = change.revision;
+                known.apply(change);
+            }
+        }
+        known.revision > before
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn apply(&mut self, change: &Setting) {
+        let Setting {
+            kind, name, version, ..
+        } = change;
+        if *kind != SettingKind::Customer {
+            return;
+        }
+        let Ok(customer) = Customer::parse(name) else {
+            return error!(name:?, version; "settings belong to no customer that there can be");
+        };
+        let Some(document) = &change.document else {
+            info!(customer:%, version; "a customer's settings were deleted");
+            self.customers.remove(&customer);
+            return;
+        };
+        match read(document) {
+            Ok(settings) => {
+                info!(customer:%, version; "a customer's settings were changed");
+                let settings = Arc::new(KnownCustomer {
+                    settings,
+                    version: *version,
+                });
+                self.customers.insert(customer, settings);
+            }
+            // What stood before is closer to what is wanted than nothing.
+            Err(faults) => {
+                let faults: Vec<_> = faults
+                    .iter()
+                    .map(|fault| format!("{} {}", fault.pointer, fault.detail))
+                    .collect();
+                error!(customer:%, version, error:% = faults.join("; "); "a customer's settings cannot be read; those before stay in force");
+            }
+        }
+    }
+}
+
+fn read(document: &str) -> Result<CustomerSettings, Vec<SettingFault>> {
+    let members: Map<String, Value> = serde_json::from_str(document).map_err(|error| {
+        vec![SettingFault {
+            pointer: String::new(),
+            detail: error.to_string(),
+        }]
+    })?;
+    CustomerSettings::read(&members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use crate::store::examples::customer;
+
+    fn setting(name: &str, revision: i64, document: Option<&str>) -> Setting {
+        Setting {
+            kind: SettingKind::Customer,
+            name: name.to_owned(),
+            version: revision * 10,
+            revision,
+            document: document.map(str::to_owned),
+            sealed: None,
+            created_at: Timestamp::default(),
+            changed_at: Timestamp::default(),
+            key: None,
+        }
+    }
+
+    fn application(directory: &Directory, name: &str) -> Option<String> {
+        directory
+            .customer(&customer(name))
+            .and_then(|known| known.settings.application.clone())
+    }
+
+    #[test]
+    fn changes_are_taken_in_once_in_their_order() {
+        let directory = Directory::default();
+        let one = setting("a", 1, Some(r#"{"application": "one"}"#));
+        let three = setting("a", 3, Some(r#"{"application": "three"}"#));
+        assert!(directory.take_in(&[one.clone(), three]));
+        assert_eq!((application(&directory, "a").as_deref(), directory.revision()), (Some("three"), 3));
+        assert!(!directory.take_in(&[one]), "what a slower reader brings is not news");
+        assert_eq!(application(&directory, "a").as_deref(), Some("three"));
+        assert_eq!(directory.customer(&customer("a")).unwrap().version, 30);
+        assert!(directory.take_in(&[setting("a", 4, None)]));
+        assert_eq!(directory.customer(&customer("a")), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_leaves_what_stood_before() {
+        let directory = Directory::default();
+        for (revision, document) in [
+            (1, r#"{"application": "one"}"#),
+            (2, "nonsense"),
+            (3, r#"{"later": 1}"#),
+        ] {
+            directory.take_in(&[setting("a", revision, Some(document))]);
+        }
+        assert_eq!(application(&directory, "a").as_deref(), Some("one"));
+        directory.take_in(&[setting("\n", 4, Some("{}"))]);
+        assert_eq!(directory.revision(), 4, "and holds up nothing");
+    }
+
+    #[test]
+    fn what_a_file_says_holds_whatever_else_does() {
+        let directory = Directory::default();
+        directory.take_in(&[setting("a", 1, Some(r#"{"application": "stored"}"#))]);
+        let of_file = |name: &str| CustomerSettings {
+            application: Some(name.to_owned()),
+            ..CustomerSettings::default()
+        };
+        directory.lay_over([
+            (customer("a"), of_file("file")),
+            (customer("b"), of_file("other")),
+        ]);
+        assert_eq!(application(&directory, "a").as_deref(), Some("file"));
+        assert!(directory.is_of_file(&customer("b")));
+        directory.lay_over([]);
+        assert_eq!(
+            (application(&directory, "a").as_deref(), application(&directory, "b")),
+            (Some("stored"), None)
+        );
+    }
+}
