@@ -98,6 +98,36 @@ fn a_later_file_lies_over_an_earlier_one_and_a_variable_over_both() -> Outcome {
 }
 
 #[test]
+fn what_is_set_for_customers_is_read_from_files() -> Outcome {
+    let files = Files::new()?;
+    let text = "[customers.acme]\nname = 'Acme'\nmax_queued = 5\n[customers.\"Ä.b\".retry]\nmax_attempts = 3";
+    let below = files.write("below.toml", text)?;
+    let above = files.write("above.toml", "[customers.acme]\npaused = true")?;
+    let customers = load(&[below, above], &[])?.customers;
+    let read: Vec<_> = customers
+        .iter()
+        .map(|(customer, settings)| (customer.as_str(), settings.name.as_deref(), settings.paused))
+        .collect();
+    assert_eq!(
+        read,
+        [("acme", None, true), ("Ä.b", None, false)],
+        "a later table takes the place of an earlier one"
+    );
+    let wrong =
+        files.write("wrong.toml", "[customers.acme]\nmax_queud = 5\n[customers.acme.retry]\njitter = 2")?;
+    let error = load(&[wrong.clone()], &[]).unwrap_err().to_string();
+    for part in [
+        "customers.acme.max_queud is not known here; known are name,",
+        "customers.acme.retry.jitter is 2",
+    ] {
+        assert!(error.contains(part) && error.contains("wrong.toml"), "{part}: {error}");
+    }
+    let variable = load(&[], &[("SVIX_HOOKS__CUSTOMERS__ACME__NAME", "x")]);
+    assert!(variable.is_err(), "no variable sets anything for a customer");
+    Ok(())
+}
+
+#[test]
 fn every_kind_of_value_can_be_said_in_a_variable() -> Outcome {
     let keys = format!("ops:read+operate:{}, door:ingest:{}", hash("a"), hash("b"));
     let config = load(

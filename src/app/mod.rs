@@ -79,6 +79,7 @@ impl App {
         })
         .await
         .with_context(|| format!("cannot open the store {}", config.store.url))?;
+        store.directory().lay_over(config.customers.clone());
         // Nothing is accepted before it is known what is set for its customer.
         store
             .follow_settings()
@@ -97,7 +98,7 @@ impl App {
         let gateway = gateway(&config, &store, &pipeline, intake, stopping.clone());
         let server = serve(&config, listener, Data::new(gateway))?;
         let grace = Duration::from_secs(config.server.shutdown_grace_s);
-        let watcher = Watcher::new(config, source, intake_sender);
+        let watcher = Watcher::new(config, source, intake_sender, store.directory().clone());
         Ok(Self {
             store,
             pipeline,

@@ -11,6 +11,7 @@ use super::{ConfigSource, settings};
 use crate::actors::Pipeline;
 use crate::config::{Config, Level};
 use crate::http::Intake;
+use crate::store::Directory;
 use crate::telemetry;
 
 /// How often the files are looked at. They are read, not watched for events: mounted configuration
@@ -22,16 +23,23 @@ pub(super) struct Watcher {
     started: Config,
     source: ConfigSource,
     intake: watch::Sender<Arc<Intake>>,
+    directory: Arc<Directory>,
     digest: Option<[u8; 32]>,
 }
 
 impl Watcher {
-    pub(super) fn new(started: Config, source: ConfigSource, intake: watch::Sender<Arc<Intake>>) -> Self {
+    pub(super) fn new(
+        started: Config,
+        source: ConfigSource,
+        intake: watch::Sender<Arc<Intake>>,
+        directory: Arc<Directory>,
+    ) -> Self {
         let digest = digest(&source);
         Self {
             started,
             source,
             intake,
+            directory,
             digest,
         }
     }
@@ -65,6 +73,7 @@ impl Watcher {
         }
         let (settings, intake) = (settings::pipeline(&in_place)?, settings::intake(&in_place)?);
         let later = self.started.changes_needing_restart(&new);
+        self.directory.lay_over(new.customers);
         pipeline.reconfigure(Arc::new(settings));
         self.intake.send_replace(Arc::new(intake));
         telemetry::set_level(level(new.log.level));

@@ -61,6 +61,16 @@ pub enum Problem {
         /// The known key that is most like it; for a variable, the variable that sets it.
         nearest: String,
     },
+    /// Something that is set for a customer cannot be.
+    #[error("{origin}: {key} {detail}")]
+    Setting {
+        /// Where it was said.
+        origin: Origin,
+        /// The key, with its section.
+        key: String,
+        /// What is wrong with it, and what would be right.
+        detail: String,
+    },
     /// A value is not one that the key may have.
     #[error("{origin}: {key} {}; it must be {right}", is(given.as_deref()))]
     Wrong {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::customers::{self, Customers};
 use super::error::{ConfigError, Origin, Problem, shown};
 use super::known::{self, Leaves, PREFIX};
 use super::{Config, rules, toml, validate};
@@ -39,6 +40,7 @@ struct Sheet {
     leaves: Leaves,
     origins: BTreeMap<String, Origin>,
     config: Config,
+    customers: Customers,
     problems: Vec<Problem>,
 }
 
@@ -50,6 +52,7 @@ impl Sheet {
             defaults,
             origins: BTreeMap::new(),
             config: Config::default(),
+            customers: Customers::new(),
             problems: Vec::new(),
         }
     }
@@ -82,6 +85,9 @@ impl Sheet {
         if self.defaults.contains_key(&key) {
             return self.lay(origin, key, value);
         }
+        if let Some(name) = key.strip_prefix("customers.") {
+            return self.lay_customer(origin, &key, name, value);
+        }
         let section = format!("{key}.");
         if !self.defaults.keys().any(|known| known.starts_with(&section)) {
             let nearest = self.nearest(&key).to_owned();
@@ -97,6 +103,20 @@ impl Sheet {
                 given,
                 right,
             });
+        }
+    }
+
+    /// Takes what is set for a customer, in place of what a file before set for it.
+    fn lay_customer(&mut self, origin: Origin, key: &str, name: &str, table: Value) {
+        match customers::read(name, table) {
+            Ok((customer, settings)) => drop(self.customers.insert(customer, settings)),
+            Err(faults) => self
+                .problems
+                .extend(faults.into_iter().map(|fault| Problem::Setting {
+                    origin: origin.clone(),
+                    key: format!("{key}{}", fault.key),
+                    detail: fault.detail,
+                })),
         }
     }
 
@@ -160,6 +180,7 @@ impl Sheet {
             self.problems.push(finding.at(origin.clone()));
         }
         ConfigError::of(self.problems)?;
+        self.config.customers = self.customers;
         Ok(self.config)
     }
 

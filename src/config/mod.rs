@@ -4,6 +4,7 @@
 //! and the known keys are read from it. Files lie over it in order, the environment over them all.
 
 mod auth;
+mod customers;
 mod error;
 mod known;
 mod load;
@@ -20,6 +21,7 @@ mod validate;
 use serde::{Deserialize, Serialize};
 
 pub use auth::{Auth, Key, Scope};
+pub use customers::Customers;
 pub use error::{ConfigError, Origin, Problem};
 pub use sections::{
     Delivery, Idempotency, Level, Log, LogFormat, Retry, Routing, Server, Store, UnknownCustomer,
@@ -51,6 +53,9 @@ pub struct Config {
     pub auth: Auth,
     /// What is logged, and how.
     pub log: Log,
+    /// What files set for customers; it is no section of the reference, and no variable sets it.
+    #[serde(skip)]
+    pub customers: Customers,
 }
 
 impl Default for Config {

@@ -358,3 +358,54 @@ async fn a_customers_backlog_has_its_bound_and_nobody_elses() {
     app.sandbox.clear_faults();
     eventually("there is room again", async || client.post(&event(3)).await.status == 202).await;
 }
+
+#[actix_web::test]
+async fn what_a_file_sets_holds_whatever_else_does() {
+    let mut app = TestApp::start(&[]).await;
+    set(&app.client, "acme", json!({"application": "stored"})).await;
+    set(&app.client, "beta", json!({})).await;
+    app.stop().await.expect("it stops");
+    let file = app.dir.path().join("customers.toml");
+    let write = |text: &str| std::fs::write(&file, text).expect("the file is written");
+    write("[customers.acme]\napplication = 'of_file'\n[customers.aaa]\nname = 'First'");
+    app.start_with_files(&[], vec![file.clone()]).await;
+    let client = app.client.clone();
+    let got = client.get("/customers/acme").await;
+    assert_eq!((&got.body["application"], &got.body["source"]), (&json!("of_file"), &json!("file")));
+    let id = post(&client, "acme", "a1").await;
+    let accepted = found(&client, &id).await["history"][0].take();
+    assert_eq!((&accepted["application"], &accepted["settingsVersion"]), (&json!("of_file"), &json!(0)));
+    for (method, path) in [
+        ("PUT", "/customers/acme"),
+        ("PATCH", "/customers/acme"),
+        ("DELETE", "/customers/acme"),
+        ("POST", "/customers/acme/rollback"),
+        ("POST", "/customers/acme/pause"),
+    ] {
+        let answer = client.send_json(method, path, &json!({})).await;
+        assert_problem(&answer, 409, "set_by_file", method);
+    }
+    let list = client.get("/customers?limit=2").await.body;
+    let names: Vec<_> = list["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|customer| (customer["id"].as_str().unwrap(), customer["source"].as_str().unwrap()))
+        .collect();
+    assert_eq!(names, [("aaa", "file"), ("acme", "file")]);
+    let rest = client.get("/customers?limit=2&cursor=acme").await.body;
+    assert_eq!((&rest["data"][0]["id"], rest.get("nextCursor")), (&json!("beta"), None));
+
+    write("[customers.acme]\napplication = 'changed'");
+    eventually("the change is in force", async || {
+        client.get("/customers/acme").await.body["application"] == "changed"
+    })
+    .await;
+    write("[customers.acme]\naplication = 'mistyped'\n");
+    write("# nothing is set here any more\n");
+    eventually("what is stored holds again", async || {
+        client.get("/customers/acme").await.body["source"] == "store"
+    })
+    .await;
+    assert_problem(&client.get("/customers/aaa").await, 404, "not_found", "it was in the file only");
+}
