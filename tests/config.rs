@@ -115,7 +115,7 @@ fn what_is_set_for_customers_is_read_from_files() -> Outcome {
     );
     let wrong =
         files.write("wrong.toml", "[customers.acme]\nmax_queud = 5\n[customers.acme.retry]\njitter = 2")?;
-    let error = load(&[wrong.clone()], &[]).unwrap_err().to_string();
+    let error = load(std::slice::from_ref(&wrong), &[]).unwrap_err().to_string();
     for part in [
         "customers.acme.max_queud is not known here; known are name,",
         "customers.acme.retry.jitter is 2",
