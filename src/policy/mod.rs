@@ -5,9 +5,12 @@ mod backoff;
 mod deadline;
 mod decision;
 mod gate;
+mod network;
 mod pace;
 mod redrive;
+mod region;
 mod routing;
+mod server_url;
 mod settings;
 mod share;
 
@@ -15,8 +18,14 @@ pub use backoff::Backoff;
 pub use deadline::{Deadline, Overdue, ask_first};
 pub use decision::{Case, Decision, Rules, decide, first_step};
 pub use gate::{Admission, Gate, GateRules, GateState};
+pub use network::Networks;
 pub use pace::Pace;
 pub use redrive::RedriveProgress;
+pub use region::{base_url, region};
 pub use routing::{Route, Routing, UnknownCustomers};
-pub use settings::{CustomerSettings, Fault as SettingFault, RetrySettings, difference, merge};
+pub use server_url::{ServerUrl, ServerUrlError};
+pub use settings::{
+    CustomerSettings, Fault as SettingFault, RetrySettings, SvixAccount, check_account_name, difference,
+    merge,
+};
 pub use share::Share;
