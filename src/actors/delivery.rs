@@ -1,7 +1,8 @@
 //! DeliveryActor: one thread of the pool, with a runtime and an HTTP client of its own. Makes the
-//! requests of a batch together and reports each as it falls.
+//! requests of a batch together and reports each as it falls. While a batch is slow it takes others.
 
 use std::panic::AssertUnwindSafe;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use actix::{Actor, Handler, Recipient, SyncContext};
@@ -10,7 +11,8 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use log::error;
 
-use super::messages::{Deliver, Job, Settled, WorkerCounted};
+use super::handover::Handover;
+use super::messages::{Batch, BatchTicket, Deliver, Job, Settled, WorkerCounted};
 use crate::domain::Answer;
 use crate::store::Store;
 use crate::svix::{Client, Exchange, Timeouts};
@@ -81,24 +83,69 @@ impl Actor for DeliveryActor {
 impl Handler<Deliver> for DeliveryActor {
     type Result = ();
 
-    fn handle(&mut self, Deliver { jobs, ticket }: Deliver, _: &mut SyncContext<Self>) {
-        let Some(Tools { client, runtime }) = &self.tools else {
-            return;
+    fn handle(&mut self, deliver: Deliver, _: &mut SyncContext<Self>) {
+        let handover = deliver.begin();
+        match &self.tools {
+            Some(Tools { client, runtime }) => runtime.block_on(work(client, &self.options, &handover)),
+            None => while handover.take().is_some() {},
+        }
+    }
+}
+
+/// Takes a batch, and others beside it while it is slow, until nothing is under way and none waits.
+async fn work(client: &Client, options: &DeliveryOptions, handover: &Handover) {
+    let mut requests = FuturesUnordered::new();
+    let mut quick = Quick::default();
+    let patience = tokio::time::sleep(Duration::ZERO);
+    tokio::pin!(patience);
+    loop {
+        let batch = tokio::select! {
+            biased;
+            ended = requests.next() => match ended {
+                Some(()) => continue,
+                None => match handover.take() {
+                    Some(batch) => batch,
+                    None => return,
+                },
+            },
+            () = &mut patience, if quick.is_under_way() => {
+                quick = Quick::default();
+                continue;
+            }
+            batch = handover.next(), if !quick.is_under_way() => batch,
         };
-        let DeliveryOptions { store, outcomes, .. } = &self.options;
-        runtime.block_on(async {
-            let requests = jobs.into_iter().map(|job| async move {
-                let started_at = store.now();
+        let Batch {
+            jobs,
+            slow_at,
+            ticket,
+        } = batch;
+        patience.as_mut().reset(slow_at.into());
+        let ticket = Rc::new(ticket);
+        quick = Quick(Rc::downgrade(&ticket));
+        requests.extend(jobs.into_iter().map(|job| {
+            let ticket = ticket.clone();
+            async move {
+                let started_at = options.store.now();
                 let exchange = perform(client, &job).await;
-                outcomes.do_send(Settled {
+                options.outcomes.do_send(Settled {
                     flight: job.flight,
                     started_at,
                     exchange,
                 });
-            });
-            requests.collect::<FuturesUnordered<_>>().collect::<()>().await;
-        });
-        drop(ticket);
+                // The last one ends the batch.
+                drop(ticket);
+            }
+        }));
+    }
+}
+
+/// The batch for which a thread leaves others to idle threads, until it has ended or is slow.
+#[derive(Default)]
+struct Quick(Weak<BatchTicket>);
+
+impl Quick {
+    fn is_under_way(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 

@@ -22,20 +22,23 @@ impl SupervisorActor {
         exchange: &Exchange,
         ctx: &mut Context<Self>,
     ) {
+        let now = self.around.store.now();
+        self.moved_at = now;
+        self.land(&flight);
         let Flight {
             mut entry,
             account,
             probe,
+            ..
         } = flight;
-        let now = self.around.store.now();
-        self.moved_at = now;
+        let patience = self.settings.patience.request;
         let Some(lane) = self.lanes.get_mut(&account) else {
             return;
         };
         let case = Case {
             deadline: entry.deadline(self.settings.rules.max_age),
             suspect_until: entry.notification.suspect_until,
-            counts: lane.observe(exchange, probe, now),
+            counts: lane.observe(exchange, probe, patience, now),
             now,
             chance: fastrand::f64(),
         };
@@ -44,6 +47,11 @@ impl SupervisorActor {
         entry
             .attempts
             .push(record(&entry, started_at, exchange, &self.settings.replica));
+        if lane.is_trusted() {
+            self.turns.trust(&account);
+        } else {
+            self.turns.wake(&account);
+        }
         match decision {
             Decision::Next(step) if self.draining.is_none() => {
                 entry.step = step;

@@ -15,7 +15,7 @@ use crate::actors::messages::{
 };
 use crate::actors::supervisor::{SupervisorActor, Surroundings};
 use crate::domain::{AccountName, Answer, ContentMatch, NotificationId, State, Step, Timestamp};
-use crate::policy::{Backoff, GateRules, Pace, Rules, Share};
+use crate::policy::{Backoff, GateRules, Pace, Patience, Rules, Share};
 use crate::store::examples::{accept, customer, eventually, new, options};
 use crate::store::{Record, Store, Totals};
 use crate::svix::{Account, Exchange, Timeouts};
@@ -218,6 +218,11 @@ pub(super) fn settings(actors: usize, batch: usize, max_in_flight: usize) -> Set
         actors,
         batch,
         max_in_flight,
+        // Nothing is slow unless a test wants it so.
+        patience: Patience {
+            batch: Duration::from_secs(3600),
+            request: Duration::from_secs(3600),
+        },
         timeouts: Timeouts {
             connect: Duration::from_secs(5),
         },
