@@ -2,17 +2,14 @@
 //! requests of a batch together and reports each as it falls. While a batch is slow it takes others.
 
 use std::panic::AssertUnwindSafe;
-use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use actix::{Actor, Handler, Recipient, SyncContext};
 use actix_rt::Runtime;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use log::error;
 
-use super::handover::Handover;
-use super::messages::{Batch, BatchTicket, Deliver, Job, Settled, WorkerCounted};
+use super::messages::{Deliver, Job, Settled, WorkerCounted};
 use crate::domain::Answer;
 use crate::store::Store;
 use crate::svix::{Client, Exchange, Timeouts};
@@ -86,67 +83,23 @@ impl Handler<Deliver> for DeliveryActor {
     fn handle(&mut self, deliver: Deliver, _: &mut SyncContext<Self>) {
         let handover = deliver.begin();
         match &self.tools {
-            Some(Tools { client, runtime }) => runtime.block_on(work(client, &self.options, &handover)),
+            Some(Tools { client, runtime }) => {
+                let request = |job| make_and_report(client, &self.options, job);
+                runtime.block_on(handover.work(request));
+            }
             None => while handover.take().is_some() {},
         }
     }
 }
 
-/// Takes a batch, and others beside it while it is slow, until nothing is under way and none waits.
-async fn work(client: &Client, options: &DeliveryOptions, handover: &Handover) {
-    let mut requests = FuturesUnordered::new();
-    let mut quick = Quick::default();
-    let patience = tokio::time::sleep(Duration::ZERO);
-    tokio::pin!(patience);
-    loop {
-        let batch = tokio::select! {
-            biased;
-            ended = requests.next() => match ended {
-                Some(()) => continue,
-                None => match handover.take() {
-                    Some(batch) => batch,
-                    None => return,
-                },
-            },
-            () = &mut patience, if quick.is_under_way() => {
-                quick = Quick::default();
-                continue;
-            }
-            batch = handover.next(), if !quick.is_under_way() => batch,
-        };
-        let Batch {
-            jobs,
-            slow_at,
-            ticket,
-        } = batch;
-        patience.as_mut().reset(slow_at.into());
-        let ticket = Rc::new(ticket);
-        quick = Quick(Rc::downgrade(&ticket));
-        requests.extend(jobs.into_iter().map(|job| {
-            let ticket = ticket.clone();
-            async move {
-                let started_at = options.store.now();
-                let exchange = perform(client, &job).await;
-                options.outcomes.do_send(Settled {
-                    flight: job.flight,
-                    started_at,
-                    exchange,
-                });
-                // The last one ends the batch.
-                drop(ticket);
-            }
-        }));
-    }
-}
-
-/// The batch for which a thread leaves others to idle threads, until it has ended or is slow.
-#[derive(Default)]
-struct Quick(Weak<BatchTicket>);
-
-impl Quick {
-    fn is_under_way(&self) -> bool {
-        self.0.strong_count() > 0
-    }
+async fn make_and_report(client: &Client, options: &DeliveryOptions, job: Job) {
+    let started_at = options.store.now();
+    let exchange = perform(client, &job).await;
+    options.outcomes.do_send(Settled {
+        flight: job.flight,
+        started_at,
+        exchange,
+    });
 }
 
 /// Makes one request. A panic in it is its outcome and nothing more: a pool thread that unwinds is
