@@ -68,7 +68,6 @@ pub(super) struct Surroundings {
 
 /// Decides what goes out when, and what becomes of it.
 pub(super) struct SupervisorActor {
-    around: Surroundings,
     settings: Arc<Settings>,
     lanes: BTreeMap<AccountName, Lane>,
     turns: Turns,
@@ -86,6 +85,8 @@ pub(super) struct SupervisorActor {
     /// When something last moved, or nothing could have.
     moved_at: Timestamp,
     draining: Option<oneshot::Sender<()>>,
+    /// The last to go, so that its end is told when what it held has gone back.
+    around: Surroundings,
 }
 
 impl SupervisorActor {

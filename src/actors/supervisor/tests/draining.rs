@@ -9,7 +9,7 @@ use crate::domain::State;
 use crate::store::Leased;
 use crate::store::examples::{accept_leased, customer, eventually, new};
 
-async fn drain(world: &World) -> Receiver<()> {
+pub(super) async fn drain(world: &World) -> Receiver<()> {
     let (done, drained) = oneshot::channel();
     world.supervisor.do_send(Drain { done });
     world.settle_mailbox().await;

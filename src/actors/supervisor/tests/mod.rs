@@ -4,4 +4,5 @@ mod bounds;
 mod deaths;
 mod draining;
 mod pools;
+mod silence;
 mod world;
