@@ -17,17 +17,13 @@ const SETTLING_PER_FLIGHT: usize = 8;
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 impl SupervisorActor {
-    /// Puts a notification into the queue of its account and customer. Returns whether there is one.
+    /// Puts a notification into the queue of its account and customer. Where its account is not
+    /// configured, it goes back to the store and waits for that.
     pub(super) fn make_ready(&mut self, entry: Box<Entry>) -> bool {
         let Notification {
             account, customer, ..
         } = &*entry.notification;
         let Some(lane) = self.lanes.get_mut(account) else {
-            // It goes back to the store and waits for its account to be configured again.
-            log::error!(
-                notification:% = entry.notification.id, customer:%, account:%;
-                "a notification's account is not configured"
-            );
             return false;
         };
         self.turns.wake(account);

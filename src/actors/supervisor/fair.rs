@@ -172,6 +172,12 @@ impl<T> FairQueues<T> {
         }
     }
 
+    /// Takes out what `is_over`, looking at everything, at each customer's oldest first.
+    pub(super) fn sweep_from_start(&mut self, is_over: impl Fn(&T) -> bool, over: &mut Vec<T>) {
+        self.swept_to = (0, 0);
+        self.sweep(usize::MAX, is_over, over);
+    }
+
     fn items(&mut self, customer: &Customer) -> &mut VecDeque<T> {
         let number = match self.numbers.get(customer) {
             Some(number) => *number,
@@ -376,9 +382,9 @@ mod tests {
                 popped.extend(queues.pop());
             }
             prop_assert_eq!((queues.len(), popped.len()), (0, lengths.iter().sum()));
-            for owner in 0..lengths.len() {
+            for (owner, length) in lengths.into_iter().enumerate() {
                 let own: Vec<usize> = popped.iter().filter(|(of, _)| *of == owner).map(|(_, number)| *number).collect();
-                prop_assert_eq!(own, (0..lengths[owner]).collect::<Vec<_>>());
+                prop_assert_eq!(own, (0..length).collect::<Vec<_>>());
             }
         }
     }

@@ -17,6 +17,12 @@ use crate::policy::{Admission, Asking, Caps, Gate, GateState, Load, Pace};
 use crate::store::{Slice, SliceRequest};
 use crate::svix::{Account, Exchange};
 
+/// How soon an account or a customer that has its share under way is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// For how long a limit may hold an account back before its notifications go back to the store.
+const MOMENT: Duration = Duration::from_secs(5);
+
 /// What an account has to say about the next request.
 #[derive(Debug)]
 pub(super) enum Turn {
@@ -146,11 +152,11 @@ impl Lane {
             return Turn::Crowded;
         }
         if !caps.admits_account(all, asking) {
-            // Else the end of one of its own tells when to try again.
+            // The end of one of its own tells when to try again; or others have left room by then.
             return if load.out == 0 {
                 Turn::Crowded
             } else {
-                Turn::Wait(None)
+                Turn::Wait(Some(LOOK_AGAIN))
             };
         }
         let (instant, customers) = (Instant::now(), &self.customers);
@@ -158,8 +164,8 @@ impl Lane {
             let load = customers.get(customer).copied().unwrap_or_default();
             match caps.admits_customer(all, asking, load) {
                 true => May::Go,
-                // Until one of its own ends.
-                false => May::Later(None),
+                // Until one of its own ends; or others have left room by then.
+                false => May::Later(Some(instant + LOOK_AGAIN)),
             }
         };
         let until = |at: Option<Instant>| at.map(|at| at.saturating_duration_since(instant));
@@ -239,6 +245,22 @@ impl Lane {
             }
         }
         self.queues.release(customer);
+    }
+
+    /// Tells whether the gate is shut, and not for a moment only.
+    pub(super) fn is_shut(&self, now: Timestamp) -> bool {
+        match self.gate.state() {
+            GateState::Open => false,
+            GateState::Limited { until } => until.since(now) > MOMENT,
+            GateState::Circuit { .. } | GateState::Refused { .. } => true,
+        }
+    }
+
+    /// Gives back what is ready but for `kept`, of each customer the latest. What has been asked of Svix
+    /// since its last settlement stays, for the store does not know of it.
+    pub(super) fn give_back(&mut self, kept: usize) -> Vec<Entry> {
+        let back = self.queues.cut(kept, |entry| entry.attempts.is_empty());
+        back.into_iter().map(|entry| *entry).collect()
     }
 
     /// Tells whether the account shares its rate and has no permit.

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! claims    store → ready queues       lane      an account: gate, pace, queues (queues)
+//! backlog   whom to claim for          shut      what waits behind a shut gate goes back
 //! dispatch  ready queues → pool        flight    what waits and what is under way
 //! turns     whose turn it is           fair      customers in turn, some passed over
 //! loads     who has how much under way
@@ -13,6 +14,7 @@
 //! overdue   what must not be sent any more leaves the queues
 //! ```
 
+mod backlog;
 mod budget;
 mod claims;
 mod dispatch;
@@ -25,6 +27,7 @@ mod overdue;
 mod pool;
 mod queues;
 mod sharing;
+mod shut;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -42,7 +45,8 @@ use super::messages::{
 };
 use crate::domain::{AccountName, Timestamp};
 use crate::store::Store;
-use claims::Backlog;
+use backlog::Backlog;
+use claims::Look;
 use flight::{Entry, Flights};
 use lane::Lane;
 use pool::Pool;
@@ -79,6 +83,7 @@ pub(super) struct SupervisorActor {
     /// Outcomes on their way to the store.
     settling: usize,
     backlog: Backlog,
+    look: Look,
     pool: Pool,
     /// When `proceed` is called at the latest, and by what.
     wake: Option<(Instant, SpawnHandle)>,
@@ -101,6 +106,7 @@ impl SupervisorActor {
             flights: Flights::default(),
             settling: 0,
             backlog: Backlog::default(),
+            look: Look::default(),
             wake: None,
             moved_at: around.store.now(),
             draining: None,
@@ -145,6 +151,7 @@ impl SupervisorActor {
         }
         self.look_for_due(ctx);
         self.tell_gates(ctx);
+        self.give_back();
         self.sweep_overdue(ctx);
         self.proceed(ctx);
         let now = self.around.store.now();
@@ -209,6 +216,7 @@ impl Handler<Notify> for SupervisorActor {
     fn handle(&mut self, notify: Notify, ctx: &mut Context<Self>) {
         match notify {
             Notify::Here { leased, reservation } => {
+                // Else it has gone back, and the regular look finds and reports it.
                 self.make_ready(Box::new(Entry::new(*leased, reservation)));
             }
             Notify::InStore { customer } => self.backlog.add(customer),

@@ -114,6 +114,7 @@ impl SupervisorActor {
         let settled = async move { store.settle(settlement, lease).await }.into_actor(self);
         ctx.spawn(settled.map(move |settled, actor, ctx| {
             drop(reservation);
+            actor.backlog.freed(&customer);
             actor.settling -= 1;
             match settled {
                 Ok(()) if state == State::Queued => {

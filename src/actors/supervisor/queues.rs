@@ -1,5 +1,6 @@
 //! Ready notifications: what is fresh, and behind it what is sent again.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use super::fair::{FairQueues, May};
@@ -36,6 +37,19 @@ impl<T> ReadyQueues<T> {
         let most_each = most.div_ceil(2);
         self.fresh.sweep(most_each, &is_over, over);
         self.again.sweep(most_each, &is_over, over);
+    }
+
+    /// Takes out what `may_leave` but for the first `kept`. Each customer keeps its oldest.
+    pub(super) fn cut(&mut self, kept: usize, may_leave: impl Fn(&T) -> bool) -> Vec<T> {
+        let (seen, mut out) = (Cell::new(0), Vec::new());
+        let leaves = |item: &T| {
+            seen.set(seen.get() + 1);
+            seen.get() > kept && may_leave(item)
+        };
+        for queues in [&mut self.fresh, &mut self.again] {
+            queues.sweep_from_start(leaves, &mut out);
+        }
+        out
     }
 
     /// Finds the next that `may` go: something that is sent again only where nothing fresh may. Without,
@@ -95,6 +109,21 @@ mod tests {
         assert_eq!(queues.len(), 3);
         let order: Vec<&str> = std::iter::from_fn(|| next(&mut queues, |_| May::Go)).collect();
         assert_eq!(order, ["fresh 1", "fresh 2", "again"]);
+    }
+
+    #[test]
+    fn a_cut_leaves_each_customer_its_oldest_and_what_may_not_leave() {
+        let mut queues = ReadyQueues::default();
+        for item in ["a1", "a2", "a3", "a!"] {
+            queues.of(true).push_back(&customer("a"), item);
+        }
+        queues.of(true).push_back(&customer("b"), "b1");
+        queues.of(false).push_back(&customer("a"), "again");
+        // The sweep is in the middle of something.
+        queues.sweep(4, |_| false, &mut Vec::new());
+        assert_eq!(queues.cut(2, |item| !item.ends_with('!')), ["a3", "b1", "again"]);
+        let rest: Vec<&str> = std::iter::from_fn(|| next(&mut queues, |_| May::Go)).collect();
+        assert_eq!(rest, ["a1", "a2", "a!"]);
     }
 
     #[test]
