@@ -1,13 +1,12 @@
 //! DeliveryActor: one thread of the pool, with a runtime and an HTTP client of its own. Makes the
-//! requests of a batch together and reports each as it falls.
+//! requests of a batch together and reports each as it falls. While a batch is slow it takes others.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use actix::{Actor, Handler, Recipient, SyncContext};
 use actix_rt::Runtime;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use log::error;
 
 use super::messages::{Deliver, Job, Settled, WorkerCounted};
@@ -81,25 +80,26 @@ impl Actor for DeliveryActor {
 impl Handler<Deliver> for DeliveryActor {
     type Result = ();
 
-    fn handle(&mut self, Deliver { jobs, ticket }: Deliver, _: &mut SyncContext<Self>) {
-        let Some(Tools { client, runtime }) = &self.tools else {
-            return;
-        };
-        let DeliveryOptions { store, outcomes, .. } = &self.options;
-        runtime.block_on(async {
-            let requests = jobs.into_iter().map(|job| async move {
-                let started_at = store.now();
-                let exchange = perform(client, &job).await;
-                outcomes.do_send(Settled {
-                    flight: job.flight,
-                    started_at,
-                    exchange,
-                });
-            });
-            requests.collect::<FuturesUnordered<_>>().collect::<()>().await;
-        });
-        drop(ticket);
+    fn handle(&mut self, deliver: Deliver, _: &mut SyncContext<Self>) {
+        let handover = deliver.begin();
+        match &self.tools {
+            Some(Tools { client, runtime }) => {
+                let request = |job| make_and_report(client, &self.options, job);
+                runtime.block_on(handover.work(request));
+            }
+            None => while handover.take().is_some() {},
+        }
     }
+}
+
+async fn make_and_report(client: &Client, options: &DeliveryOptions, job: Job) {
+    let started_at = options.store.now();
+    let exchange = perform(client, &job).await;
+    options.outcomes.do_send(Settled {
+        flight: job.flight,
+        started_at,
+        exchange,
+    });
 }
 
 /// Makes one request. A panic in it is its outcome and nothing more: a pool thread that unwinds is

@@ -1,14 +1,15 @@
 //! Everything that passes between the front end and the actors, and between actors.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Message, Recipient};
 use tokio::sync::oneshot;
 
+pub use super::handover::Deliver;
 pub use super::room::{Reservation, Room};
 use crate::domain::{AccountName, Customer, Notification, Step, Timestamp};
-use crate::policy::{GateRules, Pace, Rules, Share};
+use crate::policy::{GateRules, Pace, Patience, Rules, Share};
 use crate::store::{Difference, Leased, StoreError, Totals};
 use crate::svix::{Account, Exchange, Timeouts};
 
@@ -44,12 +45,13 @@ pub struct Job {
     pub step: Step,
 }
 
-/// Supervisor → delivery pool: make these requests, all at once.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Deliver {
+/// Requests that a thread is to make, all at once.
+#[derive(Debug)]
+pub struct Batch {
     /// The requests.
     pub jobs: Vec<Job>,
+    /// When its thread is free to take another beside it.
+    pub slow_at: Instant,
     /// Tells the supervisor when the batch is over, however it ends.
     pub ticket: BatchTicket,
 }
@@ -159,6 +161,8 @@ pub struct Settings {
     pub batch: usize,
     /// Requests that may be in flight together.
     pub max_in_flight: usize,
+    /// For how long batches and requests pass for quick.
+    pub patience: Patience,
     /// What the pool's clients wait for.
     pub timeouts: Timeouts,
 }

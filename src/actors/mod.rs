@@ -16,6 +16,7 @@
 mod audit;
 mod death;
 mod delivery;
+mod handover;
 pub mod messages;
 mod redrive;
 mod retry;
@@ -210,7 +211,7 @@ fn pool_factory(store: Store, supervisor: &Addr<SupervisorActor>) -> PoolFactory
     Box::new(move |pool, settings| {
         let options = DeliveryOptions {
             pool,
-            connections: settings.batch,
+            connections: settings.max_in_flight,
             timeouts: settings.timeouts,
             store: store.clone(),
             outcomes: outcomes.clone(),

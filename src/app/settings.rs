@@ -9,7 +9,7 @@ use crate::actors::messages::{AccountSettings, Settings};
 use crate::config::{self, Config, UnknownCustomer};
 use crate::domain::{AccountName, Customer};
 use crate::http::{ApiKey, Intake, PayloadForm};
-use crate::policy::{Backoff, GateRules, Pace, Routing, Rules, Share, UnknownCustomers};
+use crate::policy::{Backoff, GateRules, Pace, Patience, Routing, Rules, Share, UnknownCustomers};
 use crate::store::Retention;
 use crate::svix::{Account, Timeouts};
 
@@ -25,6 +25,7 @@ pub(super) fn pipeline(config: &Config) -> anyhow::Result<Settings> {
         actors: config.delivery.actors,
         batch: config.delivery.batch,
         max_in_flight: config.delivery.max_in_flight,
+        patience: Patience::default(),
         timeouts: Timeouts {
             connect: Duration::from_millis(config.svix.connect_timeout_ms),
         },

@@ -55,9 +55,9 @@ pub(super) async fn accept(
         gateway.backlogs.admit(&gateway.store, &customer, most).await?;
     }
     let (state, bytes) = (new.state(), new.event.len());
-    let reservation = (state == State::Queued)
-        .then(|| gateway.room.admit(&customer, bytes))
-        .flatten();
+    // What is paused waits in the store.
+    let goes_out = state == State::Queued && !gateway.store.directory().is_paused(&customer);
+    let reservation = goes_out.then(|| gateway.room.admit(&customer, bytes)).flatten();
     match gateway.store.accept(new, reservation.is_some()).await? {
         Accepted::New { notification, lease } => {
             let (id, event_id) = (notification.id, notification.event_id.clone());

@@ -70,7 +70,7 @@ pub(super) async fn find(
     });
     Ok(HttpResponse::Ok().json(Found {
         history: history::tell(&record, &attempts, &sent_again),
-        next: history::next(&record, account),
+        next: history::next(&record, account, gateway.store.directory().is_paused(&record.customer)),
         notification: record.into(),
         attempts: attempts.into_iter().map(AttemptOut::from).collect(),
         payload,

@@ -126,8 +126,9 @@ fn accepted(record: &Record) -> Happened {
     }
 }
 
-/// Tells what happens next. `account` is how its account stands, where it is queued.
-pub(super) fn next(record: &Record, account: Option<&AccountStatus>) -> Next {
+/// Tells what happens next. `account` is how its account stands, where it is queued, and `paused` whether its
+/// customer is.
+pub(super) fn next(record: &Record, account: Option<&AccountStatus>, paused: bool) -> Next {
     let what = match (record.state, record.reason) {
         (State::Queued, _) => match record.progress.stage {
             Stage::Send => "it is sent to Svix",
@@ -147,7 +148,10 @@ pub(super) fn next(record: &Record, account: Option<&AccountStatus>) -> Next {
     Next {
         at: queued.then_some(record.due_at),
         what,
-        held: account.and_then(|account| held(account.gate)),
+        held: match queued && paused {
+            true => Some("its customer is paused".to_owned()),
+            false => account.and_then(|account| held(account.gate)),
+        },
     }
 }
 

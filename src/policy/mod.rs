@@ -4,6 +4,7 @@
 mod backoff;
 mod deadline;
 mod decision;
+mod fairness;
 mod gate;
 mod network;
 mod pace;
@@ -17,6 +18,7 @@ mod share;
 pub use backoff::Backoff;
 pub use deadline::{Deadline, Overdue, ask_first};
 pub use decision::{Case, Decision, Rules, decide, first_step};
+pub use fairness::{Asking, Caps, Load, Patience};
 pub use gate::{Admission, Gate, GateRules, GateState};
 pub use network::Networks;
 pub use pace::Pace;

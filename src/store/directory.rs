@@ -48,6 +48,12 @@ impl Directory {
             .map_or(*all, |known| known.settings.rules(all))
     }
 
+    /// Tells whether nothing of a customer goes out for now.
+    #[must_use]
+    pub fn is_paused(&self, customer: &Customer) -> bool {
+        self.customer(customer).is_some_and(|known| known.settings.paused)
+    }
+
     /// Tells whether a file says what is set for a customer.
     #[must_use]
     pub fn is_of_file(&self, customer: &Customer) -> bool {

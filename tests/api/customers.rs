@@ -409,3 +409,45 @@ async fn what_a_file_sets_holds_whatever_else_does() {
     .await;
     assert_problem(&client.get("/customers/aaa").await, 404, "not_found", "it was in the file only");
 }
+
+#[actix_web::test]
+async fn a_paused_customer_keeps_what_it_posts_and_sends_nothing() {
+    let mut app = TestApp::start(&[("RETRY__MAX_ATTEMPTS", "1000")]).await;
+    let client = app.client.clone();
+    app.sandbox.set_faults(Faults::answering(503));
+    let retried = post(&client, "acme", "a0").await;
+    eventually("it is tried", async || found(&client, &retried).await["attemptsMade"].as_i64() > Some(0))
+        .await;
+    let paused = client.request("POST", "/customers/acme/pause").await;
+    assert_eq!((paused.status, &paused.body["paused"]), (201, &json!(true)), "nothing need be set before");
+    app.sandbox.clear_faults();
+    app.sandbox.clear_requests();
+    let ids = [
+        post(&client, "acme", "a1").await,
+        post(&client, "acme", "a2").await,
+        retried,
+    ];
+    post(&client, "globex", "g1").await;
+    eventually("others are delivered", async || client.stat("delivered").await == 1).await;
+    let next = found(&client, &ids[0]).await["next"].take();
+    assert_eq!(next["held"], "its customer is paused", "{next}");
+
+    // Also over a restart.
+    app.stop().await.expect("it stops");
+    app.start_again(&[]).await;
+    let client = app.client.clone();
+    post(&client, "globex", "g2").await;
+    eventually("others are delivered again", async || client.stat("delivered").await == 2).await;
+    assert_eq!(app.sandbox.message_count(), 2);
+    assert_eq!(client.get("/health/ready").await.status, 200, "it does what it is told");
+
+    let resumed = client.request("POST", "/customers/acme/resume").await;
+    assert_eq!((resumed.status, resumed.body.get("paused")), (200, None));
+    eventually("all is delivered", async || client.stat("delivered").await == 5).await;
+    assert_problem(
+        &client.request("POST", "/customers/nobody/resume").await,
+        404,
+        "not_found",
+        "it is not paused",
+    );
+}

@@ -5,32 +5,40 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext, Context};
 
 use super::SupervisorActor;
-use super::flight::{Entry, Flight};
-use super::lane::Turn;
-use crate::actors::messages::{BatchTicket, Deliver, Job};
+use super::flight::Entry;
+use super::lane::{Beside, Turn};
+use crate::actors::messages::{BatchTicket, Job};
+use crate::domain::{AccountName, Customer, Notification};
 
 /// How many outcomes may be on their way to the store for each request that may be in flight.
 const SETTLING_PER_FLIGHT: usize = 8;
 
+/// The shortest wait before an account is asked again.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
 impl SupervisorActor {
-    /// Puts a notification into the queue of its account and customer.
-    pub(super) fn make_ready(&mut self, entry: Box<Entry>) {
-        let customer = entry.notification.customer.clone();
-        match self.lanes.get_mut(&entry.notification.account) {
-            Some(lane) => lane.queues().of(entry.is_fresh()).push_back(&customer, entry),
-            // It goes back to the store and waits for its account to be configured again.
-            None => log::error!(
-                notification:% = entry.notification.id, customer:%, account:% = entry.notification.account;
-                "a notification's account is not configured"
-            ),
-        }
+    /// Puts a notification into the queue of its account and customer. Where its account is not
+    /// configured or its customer paused, it goes back to the store and waits there. Returns whether it stays.
+    pub(super) fn make_ready(&mut self, entry: Box<Entry>) -> bool {
+        let Notification {
+            account, customer, ..
+        } = &*entry.notification;
+        let paused = self.is_paused(customer);
+        let Some(lane) = self.lanes.get_mut(account).filter(|_| !paused) else {
+            return false;
+        };
+        self.turns.wake(account);
+        let customer = customer.clone();
+        lane.queues().of(entry.is_fresh()).push_back(&customer, entry);
+        true
     }
 
     /// Hands batches to idle threads.
     pub(super) fn dispatch(&mut self, ctx: &mut Context<Self>) {
-        let mut wait = None;
+        let started = Instant::now();
+        self.note_slow(started);
         while self.pool.has_idle_thread() {
-            let jobs = self.gather(&mut wait, ctx);
+            let jobs = self.gather(ctx);
             if jobs.is_empty() {
                 break;
             }
@@ -40,16 +48,27 @@ impl SupervisorActor {
                 batch,
                 to: ctx.address().recipient(),
             };
-            self.pool.hand_over(Deliver { jobs, ticket });
+            self.pool.hand_over(jobs, ticket);
         }
+        let wait = if self.turns.is_empty() {
+            None
+        } else if self.pool.has_idle_thread() {
+            // What was due before and is not done waits for room, of which the end of a request tells.
+            self.turns
+                .wake_at()
+                .filter(|at| *at > started)
+                .map(|at| at.saturating_duration_since(Instant::now()))
+        } else {
+            self.pool.next_idle()
+        };
         if let Some(wait) = wait {
             self.wake_in(wait, ctx);
         }
     }
 
-    /// Gathers a batch from all accounts in turn. Notes in `wait` when it is worth trying again.
-    fn gather(&mut self, wait: &mut Option<Duration>, ctx: &mut Context<Self>) -> Vec<Job> {
-        let now = self.around.store.now();
+    /// Gathers a batch from all accounts in turn.
+    fn gather(&mut self, ctx: &mut Context<Self>) -> Vec<Job> {
+        let (now, instant) = (self.around.store.now(), Instant::now());
         if self.settling_room() == 0 {
             return Vec::new();
         }
@@ -58,51 +77,67 @@ impl SupervisorActor {
             .max_in_flight
             .saturating_sub(self.flights.len())
             .min(self.settings.batch);
-        let rules = self.settings.rules;
-        let directory = self.around.store.directory().clone();
-        let mut jobs = Vec::new();
-        let mut open: Vec<_> = self.lanes.keys().cloned().collect();
-        while jobs.len() < room && !open.is_empty() {
-            let mut aside = Vec::new();
-            open.retain(|account| {
-                let Some(lane) = self.lanes.get_mut(account) else {
-                    return false;
-                };
-                if jobs.len() >= room {
-                    return false;
+        let (rules, directory) = (self.settings.rules, self.around.store.directory().clone());
+        let is_of_use = |entry: &Entry| {
+            let rules = directory.rules(&entry.notification.customer, &rules);
+            entry.lease.is_valid() && entry.overdue(rules.max_age, now).is_none()
+        };
+        let is_paused = |customer: &Customer| directory.is_paused(customer);
+        let (mut jobs, mut aside) = (Vec::new(), Vec::new());
+        while jobs.len() < room {
+            let Some((account, beside)) = self.next_account(instant) else {
+                break;
+            };
+            let Some(lane) = self.lanes.get_mut(&account) else {
+                continue;
+            };
+            let turn = lane.next(now, beside, is_paused, is_of_use, &mut aside);
+            if lane.lacks_permits() {
+                self.without_permits.push(account.clone());
+            }
+            match turn {
+                Turn::Send { entry, probe } => {
+                    let (notification, step) = (entry.notification.clone(), entry.step.clone());
+                    let to = lane.account().clone();
+                    let flight = self.take_off(&account, entry, probe);
+                    jobs.push(Job {
+                        flight,
+                        account: to,
+                        notification,
+                        step,
+                    });
+                    self.turns.join(account);
                 }
-                let is_of_use = |entry: &Entry| {
-                    let rules = directory.rules(&entry.notification.customer, &rules);
-                    entry.lease.is_valid() && entry.overdue(rules.max_age, now).is_none()
-                };
-                match lane.next(now, is_of_use, &mut aside) {
-                    Turn::Send { entry, probe } => {
-                        let (notification, step) = (entry.notification.clone(), entry.step.clone());
-                        let flight = self.flights.start(Flight {
-                            entry,
-                            account: account.clone(),
-                            probe,
-                        });
-                        jobs.push(Job {
-                            flight,
-                            account: lane.account().clone(),
-                            notification,
-                            step,
-                        });
-                        true
-                    }
-                    Turn::Wait(until) => {
-                        *wait = [*wait, until].into_iter().flatten().min();
-                        false
-                    }
-                    Turn::Idle => false,
+                Turn::Wait(wait) => {
+                    let until = wait.map(|wait| instant + wait.max(SHORTEST_WAIT));
+                    self.turns.wait(account, until);
                 }
-            });
-            for entry in aside {
-                self.retire(entry, now, ctx);
+                Turn::Crowded => self.turns.join_crowd(account),
+                Turn::Idle => {}
             }
         }
+        for entry in aside {
+            self.retire(entry, now, ctx);
+        }
         jobs
+    }
+
+    /// Takes the account whose turn it is, with what there is beside it.
+    fn next_account(&mut self, now: Instant) -> Option<(AccountName, Beside)> {
+        let (caps, all) = (self.caps(), self.load());
+        let alone = self.lanes.len() <= 1;
+        let invited = (caps.room(all) > 0).then(|| self.turns.invite()).flatten();
+        let crowded = invited.is_none() && self.turns.is_crowded();
+        let account = invited.or_else(|| self.turns.next(now))?;
+        Some((
+            account,
+            Beside {
+                caps,
+                all,
+                alone,
+                crowded,
+            },
+        ))
     }
 
     /// Returns how many more outcomes may be on their way to the store.
@@ -113,7 +148,7 @@ impl SupervisorActor {
 
     /// Makes sure that `proceed` is called after `wait` at the latest.
     fn wake_in(&mut self, wait: Duration, ctx: &mut Context<Self>) {
-        let at = Instant::now() + wait.max(Duration::from_millis(1));
+        let at = Instant::now() + wait.max(SHORTEST_WAIT);
         if let Some((earlier, handle)) = self.wake {
             if earlier <= at {
                 return;

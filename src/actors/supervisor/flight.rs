@@ -1,13 +1,16 @@
 //! Notifications in the supervisor's hands, and the requests that are under way for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::actors::messages::Reservation;
 use crate::domain::{AccountName, Attempt, Notification, Progress, Step, Timestamp};
 use crate::policy::{Deadline, Overdue, first_step};
 use crate::store::{Lease, Leased};
+
+/// How many requests that have ended are remembered at least before they are left out.
+const SPARE: usize = 64;
 
 /// A notification that waits for its turn or is under way.
 #[derive(Debug)]
@@ -63,6 +66,10 @@ pub(super) struct Flight {
     pub(super) entry: Box<Entry>,
     pub(super) account: AccountName,
     pub(super) probe: bool,
+    /// Whether its account had not answered in time before.
+    pub(super) untried: bool,
+    /// Whether it has been under way for long.
+    pub(super) slow: bool,
 }
 
 /// Requests that are under way, by number and by batch.
@@ -71,6 +78,8 @@ pub(super) struct Flights {
     last_number: u64,
     flights: HashMap<u64, Flight>,
     batches: HashMap<u64, Vec<u64>>,
+    /// Those that are not slow by now and when they started, the oldest first; and some that have ended.
+    quick: VecDeque<(Instant, u64)>,
 }
 
 impl Flights {
@@ -86,7 +95,27 @@ impl Flights {
     pub(super) fn start(&mut self, flight: Flight) -> u64 {
         self.last_number += 1;
         self.flights.insert(self.last_number, flight);
+        // Those that have ended are left out now and then, so that they cost little and pile up nowhere.
+        if self.quick.len() > 2 * self.flights.len() + SPARE {
+            self.quick.retain(|(_, number)| self.flights.contains_key(number));
+        }
+        self.quick.push_back((Instant::now(), self.last_number));
         self.last_number
+    }
+
+    /// Finds one that has grown slow since `patience` was over, each once.
+    pub(super) fn next_slow(&mut self, now: Instant, patience: Duration) -> Option<&Flight> {
+        while let Some((started, number)) = self.quick.front().copied()
+            && now.saturating_duration_since(started) >= patience
+        {
+            self.quick.pop_front();
+            if let Some(flight) = self.flights.get_mut(&number) {
+                flight.slow = true;
+                // Looked up twice, because a loop cannot lend out what it goes on with.
+                return self.flights.get(&number);
+            }
+        }
+        None
     }
 
     /// Notes which requests make up a batch; returns the batch's number.

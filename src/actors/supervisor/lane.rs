@@ -1,5 +1,6 @@
 //! One account: its credential, its pace, its gate, and what waits to go out through it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,13 +8,20 @@ use leaky_bucket::RateLimiter;
 use log::{info, warn};
 
 use super::budget::Budget;
-use super::flight::Entry;
+use super::fair::May;
+use super::flight::{Entry, Flight};
 use super::queues::ReadyQueues;
 use crate::actors::messages::{AccountSettings, AccountStatus};
-use crate::domain::{Answer, Timestamp};
-use crate::policy::{Admission, Gate, GateState, Pace};
+use crate::domain::{Answer, Customer, Timestamp};
+use crate::policy::{Admission, Asking, Caps, Gate, GateState, Load, Pace};
 use crate::store::{Slice, SliceRequest};
 use crate::svix::{Account, Exchange};
+
+/// How soon an account or a customer that has its share under way is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// For how long a limit may hold an account back before its notifications go back to the store.
+const MOMENT: Duration = Duration::from_secs(5);
 
 /// What an account has to say about the next request.
 #[derive(Debug)]
@@ -22,8 +30,22 @@ pub(super) enum Turn {
     Send { entry: Box<Entry>, probe: bool },
     /// Nothing goes out before that much time has passed, or before something happens.
     Wait(Option<Duration>),
+    /// Nothing goes out before accounts that are untried or slow have room again.
+    Crowded,
     /// Nothing waits.
     Idle,
+}
+
+/// What there is beside an account.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beside {
+    pub(super) caps: Caps,
+    /// What all accounts have under way.
+    pub(super) all: Load,
+    /// Whether there are no other accounts.
+    pub(super) alone: bool,
+    /// Whether others that are untried or slow came first.
+    pub(super) crowded: bool,
 }
 
 /// One account and its queues.
@@ -38,6 +60,11 @@ pub(super) struct Lane {
     gate: Gate,
     last_failure: Option<String>,
     queues: ReadyQueues<Box<Entry>>,
+    load: Load,
+    /// What those customers have under way that have anything.
+    customers: HashMap<Customer, Load>,
+    /// Whether the last answer came in time.
+    proven: bool,
 }
 
 impl Lane {
@@ -52,6 +79,9 @@ impl Lane {
             gate: Gate::new(settings.gate),
             last_failure: None,
             queues: ReadyQueues::default(),
+            load: Load::default(),
+            customers: HashMap::new(),
+            proven: false,
         }
     }
 
@@ -62,6 +92,7 @@ impl Lane {
             info!(account:% = self.account.name; "the account's token or address was changed; sending starts again");
             self.gate.reset();
             self.last_failure = None;
+            self.proven = false;
         }
         self.account = settings.account.clone();
         if settings.pace != self.pace {
@@ -97,6 +128,8 @@ impl Lane {
     pub(super) fn next(
         &mut self,
         now: Timestamp,
+        beside: Beside,
+        is_paused: impl Fn(&Customer) -> bool,
         is_of_use: impl Fn(&Entry) -> bool,
         aside: &mut Vec<Entry>,
     ) -> Turn {
@@ -108,6 +141,43 @@ impl Lane {
             Admission::Probe => true,
             Admission::Wait(until) => return Turn::Wait(until.map(|until| until.since(now))),
         };
+        let Beside {
+            caps,
+            all,
+            alone,
+            crowded,
+        } = beside;
+        let Self { load, proven, .. } = *self;
+        let asking = Asking { load, proven, alone };
+        if !alone && !self.is_trusted() && crowded {
+            return Turn::Crowded;
+        }
+        if !caps.admits_account(all, asking) {
+            // The end of one of its own tells when to try again; or others have left room by then.
+            return if load.out == 0 {
+                Turn::Crowded
+            } else {
+                Turn::Wait(Some(LOOK_AGAIN))
+            };
+        }
+        let (instant, customers) = (Instant::now(), &self.customers);
+        let may = |customer: &Customer| {
+            if is_paused(customer) {
+                // Until somebody says otherwise.
+                return May::Later(None);
+            }
+            let load = customers.get(customer).copied().unwrap_or_default();
+            match caps.admits_customer(all, asking, load) {
+                true => May::Go,
+                // Until one of its own ends; or others have left room by then.
+                false => May::Later(Some(instant + LOOK_AGAIN)),
+            }
+        };
+        let until = |at: Option<Instant>| at.map(|at| at.saturating_duration_since(instant));
+        // No permit is taken before it is sure to be of use.
+        if let Err(at) = self.queues.find(instant, may) {
+            return Turn::Wait(until(at));
+        }
         if let Some(budget) = &self.budget
             && !budget.has_permit()
         {
@@ -118,7 +188,12 @@ impl Lane {
         if self.held_by_pace {
             return Turn::Wait(Some(self.pace.interval));
         }
-        while let Some(entry) = self.queues.pop() {
+        while self.queues.len() > 0 {
+            let entry = match self.queues.find(instant, may) {
+                Ok(found) => found.take(),
+                Err(at) => return Turn::Wait(until(at)),
+            };
+            let Some(entry) = entry else { break };
             if !is_of_use(&entry) {
                 aside.push(*entry);
                 continue;
@@ -132,6 +207,70 @@ impl Lane {
             return Turn::Send { entry, probe };
         }
         Turn::Idle
+    }
+
+    /// Tells whether nothing speaks against the account: it answers in time, and nothing it has under
+    /// way counts against it.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.proven && self.load.counted == 0
+    }
+
+    /// Returns what the account has under way.
+    pub(super) fn load(&self) -> Load {
+        self.load
+    }
+
+    /// Notes that a request goes out. Returns whether it counts against the account from the start.
+    pub(super) fn take_off(&mut self, customer: &Customer, alone: bool) -> bool {
+        let untried = !alone && !self.proven;
+        self.load.out += 1;
+        self.load.counted += usize::from(untried);
+        self.customers.entry(customer.clone()).or_default().out += 1;
+        untried
+    }
+
+    /// Notes that a request has grown slow.
+    pub(super) fn grow_slow(&mut self, flight: &Flight) {
+        self.load.counted += usize::from(!flight.untried);
+        if let Some(load) = self.customers.get_mut(&flight.entry.notification.customer) {
+            load.counted += 1;
+        }
+    }
+
+    /// Notes that a request is over, so that its customer may have room again.
+    pub(super) fn land(&mut self, flight: &Flight) {
+        let customer = &flight.entry.notification.customer;
+        self.load.out -= 1;
+        self.load.counted -= usize::from(flight.untried || flight.slow);
+        if let Some(load) = self.customers.get_mut(customer) {
+            load.out -= 1;
+            load.counted -= usize::from(flight.slow);
+            if load.out == 0 {
+                self.customers.remove(customer);
+            }
+        }
+        self.queues.release(customer);
+    }
+
+    /// Tells whether the gate is shut, and not for a moment only.
+    pub(super) fn is_shut(&self, now: Timestamp) -> bool {
+        match self.gate.state() {
+            GateState::Open => false,
+            GateState::Limited { until } => until.since(now) > MOMENT,
+            GateState::Circuit { .. } | GateState::Refused { .. } => true,
+        }
+    }
+
+    /// Gives back what is ready but for `kept`, of each customer the latest. What has been asked of Svix
+    /// since its last settlement stays, for the store does not know of it.
+    pub(super) fn give_back(&mut self, kept: usize) -> Vec<Entry> {
+        let back = self.queues.cut(kept, |entry| entry.attempts.is_empty());
+        back.into_iter().map(|entry| *entry).collect()
+    }
+
+    /// Tells whether the account shares its rate and has no permit.
+    pub(super) fn lacks_permits(&self) -> bool {
+        self.budget.as_ref().is_some_and(|budget| !budget.has_permit())
     }
 
     /// Where permits of the shared budget are of use and there are none, notes that some are asked for.
@@ -175,7 +314,18 @@ impl Lane {
     }
 
     /// Takes note of an answer. Returns whether a failure counts against its notification.
-    pub(super) fn observe(&mut self, exchange: &Exchange, probe: bool, now: Timestamp) -> bool {
+    /// It came in time where it took less than `patience`.
+    pub(super) fn observe(
+        &mut self,
+        exchange: &Exchange,
+        probe: bool,
+        patience: Duration,
+        now: Timestamp,
+    ) -> bool {
+        // Of one that panicked nobody knows.
+        if exchange.answer != Answer::Panicked {
+            self.proven = exchange.duration < patience;
+        }
         let before = self.gate.state();
         let counts = self.gate.observe(&exchange.answer, probe, now);
         if let Answer::Limited { .. } | Answer::Unavailable { .. } | Answer::Ambiguous | Answer::Refused =

@@ -5,22 +5,31 @@
 //!
 //! ```text
 //! claims    store → ready queues       lane      an account: gate, pace, queues (queues)
+//! backlog   whom to claim for          shut      what waits behind a shut gate goes back
 //! dispatch  ready queues → pool        flight    what waits and what is under way
+//! turns     whose turn it is           fair      customers in turn, some passed over
+//! loads     who has how much under way
 //! outcomes  answers → decisions → store  pool    the threads that make the requests
 //! sharing   slices, gates ↔ replicas     budget  what a lane holds of a shared rate
 //! overdue   what must not be sent any more leaves the queues
 //! ```
 
+mod backlog;
 mod budget;
 mod claims;
 mod dispatch;
+mod fair;
 mod flight;
 mod lane;
+mod loads;
 mod outcomes;
 mod overdue;
+mod pause;
 mod pool;
 mod queues;
 mod sharing;
+mod shut;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,11 +47,13 @@ use super::messages::{
 use crate::domain::{AccountName, Customer, Timestamp};
 use crate::policy::Rules;
 use crate::store::Store;
-use claims::Backlog;
+use backlog::Backlog;
+use claims::Look;
 use flight::{Entry, Flights};
 use lane::Lane;
 use pool::Pool;
 pub(super) use pool::PoolFactory;
+use turns::Turns;
 
 /// How often the store is looked at, threads are counted and the counts are passed on.
 const TICK: Duration = Duration::from_millis(250);
@@ -63,30 +74,41 @@ pub(super) struct Surroundings {
 
 /// Decides what goes out when, and what becomes of it.
 pub(super) struct SupervisorActor {
-    around: Surroundings,
     settings: Arc<Settings>,
     lanes: BTreeMap<AccountName, Lane>,
+    turns: Turns,
     flights: Flights,
+    /// Requests under way that are held against others.
+    counted: usize,
+    /// Accounts that had something to send and no permit of the rate they share.
+    without_permits: Vec<AccountName>,
     /// Outcomes on their way to the store.
     settling: usize,
     backlog: Backlog,
+    look: Look,
     pool: Pool,
     /// When `proceed` is called at the latest, and by what.
     wake: Option<(Instant, SpawnHandle)>,
     /// When something last moved, or nothing could have.
     moved_at: Timestamp,
     draining: Option<oneshot::Sender<()>>,
+    /// The last to go, so that its end is told when what it held has gone back.
+    around: Surroundings,
 }
 
 impl SupervisorActor {
     pub(super) fn new(around: Surroundings, settings: Arc<Settings>) -> Self {
         let to = (around.make_pool)(0, &settings);
         let mut supervisor = Self {
-            pool: Pool::new(0, to, settings.actors),
+            pool: Pool::new(0, to, &settings),
             lanes: BTreeMap::new(),
+            turns: Turns::default(),
+            counted: 0,
+            without_permits: Vec::new(),
             flights: Flights::default(),
             settling: 0,
             backlog: Backlog::default(),
+            look: Look::default(),
             wake: None,
             moved_at: around.store.now(),
             draining: None,
@@ -101,20 +123,27 @@ impl SupervisorActor {
         let shared = self.around.store.is_shared();
         for settings in &self.settings.accounts {
             match self.lanes.get_mut(&settings.account.name) {
-                Some(lane) => lane.reconfigure(settings),
+                Some(lane) => {
+                    lane.reconfigure(settings);
+                    self.turns.wake(&settings.account.name);
+                }
                 None => {
                     self.lanes
                         .insert(settings.account.name.clone(), Lane::new(settings, shared));
                 }
             }
         }
+        self.count_again();
     }
 
-    /// Starts a pool in place of the one in use, which ends when its batches have.
+    /// Starts a pool in place of the one in use, which ends when its batches have. Batches that none of
+    /// its threads has begun with go over to the new one.
     fn replace_pool(&mut self) {
         let number = self.pool.number() + 1;
         let to = (self.around.make_pool)(number, &self.settings);
-        self.pool = Pool::new(number, to, self.settings.actors);
+        let mut pool = Pool::new(number, to, &self.settings);
+        pool.take_over(&self.pool);
+        self.pool = pool;
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -124,6 +153,7 @@ impl SupervisorActor {
         }
         self.look_for_due(ctx);
         self.tell_gates(ctx);
+        self.give_back();
         self.sweep_overdue(ctx);
         self.proceed(ctx);
         let now = self.around.store.now();
@@ -196,7 +226,8 @@ impl Handler<Notify> for SupervisorActor {
     fn handle(&mut self, notify: Notify, ctx: &mut Context<Self>) {
         match notify {
             Notify::Here { leased, reservation } => {
-                self.make_ready(Box::new(Entry::new(*leased, reservation)))
+                // Else it has gone back, and the regular look finds and reports it.
+                self.make_ready(Box::new(Entry::new(*leased, reservation)));
             }
             Notify::InStore { customer } => self.backlog.add(customer),
         }
@@ -209,8 +240,9 @@ impl Handler<Settled> for SupervisorActor {
 
     fn handle(&mut self, settled: Settled, ctx: &mut Context<Self>) {
         if let Some(flight) = self.flights.end(settled.flight) {
+            let account = flight.account.clone();
             self.conclude(flight, settled.started_at, &settled.exchange, ctx);
-            self.tell_gates(ctx);
+            self.tell_gate(account, ctx);
         }
         self.proceed(ctx);
     }
@@ -252,8 +284,17 @@ impl Handler<ConfigReloaded> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, ConfigReloaded { settings }: ConfigReloaded, ctx: &mut Context<Self>) {
-        let pool_differs = (settings.actors, settings.batch, settings.timeouts)
-            != (self.settings.actors, self.settings.batch, self.settings.timeouts);
+        let pool = |settings: &Settings| {
+            let Settings {
+                actors,
+                max_in_flight,
+                patience,
+                timeouts,
+                ..
+            } = *settings;
+            (actors, max_in_flight, patience, timeouts)
+        };
+        let pool_differs = pool(&settings) != pool(&self.settings);
         self.settings = settings;
         self.set_up_lanes();
         if pool_differs {
@@ -268,6 +309,9 @@ impl Handler<SettingsChanged> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, _: SettingsChanged, ctx: &mut Context<Self>) {
+        if self.draining.is_none() {
+            self.follow_pauses(ctx);
+        }
         self.proceed(ctx);
     }
 }

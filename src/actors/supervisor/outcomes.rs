@@ -22,21 +22,25 @@ impl SupervisorActor {
         exchange: &Exchange,
         ctx: &mut Context<Self>,
     ) {
+        let now = self.around.store.now();
+        self.moved_at = now;
+        self.land(&flight);
         let Flight {
             mut entry,
             account,
             probe,
+            ..
         } = flight;
-        let now = self.around.store.now();
-        self.moved_at = now;
         let rules = self.rules_of(&entry.notification.customer);
+        let patience = self.settings.patience.request;
+        let stays = self.draining.is_none() && !self.is_paused(&entry.notification.customer);
         let Some(lane) = self.lanes.get_mut(&account) else {
             return;
         };
         let case = Case {
             deadline: entry.deadline(rules.max_age),
             suspect_until: entry.notification.suspect_until,
-            counts: lane.observe(exchange, probe, now),
+            counts: lane.observe(exchange, probe, patience, now),
             now,
             chance: fastrand::f64(),
         };
@@ -44,14 +48,19 @@ impl SupervisorActor {
         entry
             .attempts
             .push(record(&entry, started_at, exchange, &self.settings.replica));
+        if lane.is_trusted() {
+            self.turns.trust(&account);
+        } else {
+            self.turns.wake(&account);
+        }
         match decision {
-            Decision::Next(step) if self.draining.is_none() => {
+            Decision::Next(step) if stays => {
                 entry.step = step;
                 entry.due_at = now;
                 let customer = entry.notification.customer.clone();
                 lane.queues().of(entry.is_fresh()).push_front(&customer, entry);
             }
-            // The store knows how far it has come; its way goes on from there after the restart.
+            // The store knows how far it has come; its way goes on from there later.
             Decision::Next(_) => self.settle(*entry, State::Queued, None, now, ctx),
             Decision::Retry(due_at) => self.settle(*entry, State::Queued, None, due_at, ctx),
             Decision::Settle(state, reason) => self.settle(*entry, state, reason, now, ctx),
@@ -106,6 +115,7 @@ impl SupervisorActor {
         let settled = async move { store.settle(settlement, lease).await }.into_actor(self);
         ctx.spawn(settled.map(move |settled, actor, ctx| {
             drop(reservation);
+            actor.backlog.freed(&customer);
             actor.settling -= 1;
             match settled {
                 Ok(()) if state == State::Queued => {

@@ -1,15 +1,15 @@
 //! The delivery pool as the supervisor sees it: how many threads it should have, has, and uses.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use actix::Recipient;
 
-use crate::actors::messages::Deliver;
+use crate::actors::handover::Handover;
+use crate::actors::messages::{Batch, BatchTicket, Deliver, Job, Settings};
 
 /// Makes a pool: its number, its threads, and the settings that its threads work by.
-pub(in crate::actors) type PoolFactory =
-    Box<dyn Fn(u64, &crate::actors::messages::Settings) -> Recipient<Deliver> + Send>;
+pub(in crate::actors) type PoolFactory = Box<dyn Fn(u64, &Settings) -> Recipient<Deliver> + Send>;
 
 /// The shortest time between two pools that replace dead threads.
 const REPLACE_INTERVAL: Duration = Duration::from_secs(1);
@@ -18,23 +18,27 @@ const REPLACE_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Pool {
     number: u64,
     to: Recipient<Deliver>,
+    handover: Handover,
     configured: usize,
     alive: usize,
     started_at: Instant,
-    /// Batches under way in this pool.
-    batches: HashSet<u64>,
+    /// Batches that keep a thread to themselves, and until when: those that have not ended and are
+    /// not slow. Numbers and times ascend together.
+    quick: BTreeMap<u64, Instant>,
+    patience: Duration,
 }
 
 impl Pool {
-    pub(super) fn new(number: u64, to: Recipient<Deliver>, configured: usize) -> Self {
-        let batches = HashSet::new();
+    pub(super) fn new(number: u64, to: Recipient<Deliver>, settings: &Settings) -> Self {
         Self {
             number,
             to,
-            configured,
+            handover: Handover::default(),
+            configured: settings.actors,
             alive: 0,
             started_at: Instant::now(),
-            batches,
+            quick: BTreeMap::new(),
+            patience: settings.patience.batch,
         }
     }
 
@@ -50,19 +54,46 @@ impl Pool {
         self.alive
     }
 
-    /// Tells whether a thread has nothing to do. Handing over no more batches than there are
-    /// threads keeps the pool's own, unbounded queue empty, and lets batches grow under load.
-    pub(super) fn has_idle_thread(&self) -> bool {
-        self.batches.len() < self.alive
+    /// Tells whether a thread has nothing to do, or nothing but wait. Handing over no more quick
+    /// batches than there are threads lets batches grow under load.
+    pub(super) fn has_idle_thread(&mut self) -> bool {
+        let now = Instant::now();
+        while let Some(oldest) = self.quick.first_entry()
+            && *oldest.get() <= now
+        {
+            oldest.remove();
+        }
+        self.quick.len() < self.alive
     }
 
-    pub(super) fn hand_over(&mut self, deliver: Deliver) {
-        self.batches.insert(deliver.ticket.batch);
-        self.to.do_send(deliver);
+    /// Returns how long it takes until the oldest batch is slow, if nothing ends before.
+    pub(super) fn next_idle(&self) -> Option<Duration> {
+        let (_, slow_at) = self.quick.first_key_value()?;
+        Some(slow_at.saturating_duration_since(Instant::now()))
+    }
+
+    pub(super) fn hand_over(&mut self, jobs: Vec<Job>, ticket: BatchTicket) {
+        let slow_at = Instant::now() + self.patience;
+        self.quick.insert(ticket.batch, slow_at);
+        let batch = Batch {
+            jobs,
+            slow_at,
+            ticket,
+        };
+        if let Some(deliver) = self.handover.put(batch, self.configured) {
+            self.to.do_send(deliver);
+        }
+    }
+
+    /// Takes over the batches that no thread of the pool before has begun with.
+    pub(super) fn take_over(&mut self, before: &Pool) {
+        while let Some(Batch { jobs, ticket, .. }) = before.handover.take() {
+            self.hand_over(jobs, ticket);
+        }
     }
 
     pub(super) fn batch_ended(&mut self, batch: u64) {
-        self.batches.remove(&batch);
+        self.quick.remove(&batch);
     }
 
     /// Counts a thread that has begun or ended. Returns whether one of this pool has ended.

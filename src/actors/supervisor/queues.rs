@@ -1,7 +1,9 @@
-//! Ready notifications by customer, taken in turns.
+//! Ready notifications: what is fresh, and behind it what is sent again.
 
-use std::collections::{HashMap, VecDeque};
+use std::cell::Cell;
+use std::time::Instant;
 
+use super::fair::{FairQueues, May};
 use crate::domain::Customer;
 
 /// What is ready: fresh notifications, and behind all of them those that are sent again.
@@ -37,214 +39,120 @@ impl<T> ReadyQueues<T> {
         self.again.sweep(most_each, &is_over, over);
     }
 
-    /// Takes the next: something that is sent again only where nothing fresh waits.
-    pub(super) fn pop(&mut self) -> Option<T> {
-        self.fresh.pop().or_else(|| self.again.pop())
+    /// Takes out what `may_leave` but for the first `kept`. Each customer keeps its oldest.
+    pub(super) fn cut(&mut self, kept: usize, may_leave: impl Fn(&T) -> bool) -> Vec<T> {
+        let (seen, mut out) = (Cell::new(0), Vec::new());
+        let leaves = |item: &T| {
+            seen.set(seen.get() + 1);
+            seen.get() > kept && may_leave(item)
+        };
+        for queues in [&mut self.fresh, &mut self.again] {
+            queues.sweep_from_start(leaves, &mut out);
+        }
+        out
+    }
+
+    /// Finds the next that `may` go: something that is sent again only where nothing fresh may. Without,
+    /// returns when it is worth looking again, where a time is known.
+    pub(super) fn find(
+        &mut self,
+        now: Instant,
+        may: impl Fn(&Customer) -> May,
+    ) -> Result<Found<'_, T>, Option<Instant>> {
+        if self.fresh.turn(now, &may) {
+            return Ok(Found(&mut self.fresh));
+        }
+        if self.again.turn(now, &may) {
+            return Ok(Found(&mut self.again));
+        }
+        Err([self.fresh.wake_at(), self.again.wake_at()]
+            .into_iter()
+            .flatten()
+            .min())
+    }
+
+    /// Gives a customer that was held back its turns again.
+    pub(super) fn release(&mut self, customer: &Customer) {
+        self.fresh.release(customer);
+        self.again.release(customer);
+    }
+
+    /// Gives all customers that were held back their turns again.
+    pub(super) fn release_all(&mut self) {
+        self.fresh.release_all();
+        self.again.release_all();
     }
 }
 
-/// Queues of which each customer has one; customers take turns.
-#[derive(Debug)]
-pub(super) struct FairQueues<T> {
-    queues: HashMap<Customer, VecDeque<T>>,
-    /// Customers with something in their queue, the next one first; each once.
-    turns: VecDeque<Customer>,
-    len: usize,
-    /// Where the next sweep goes on: at which turn, and where in that customer's queue.
-    swept_to: (usize, usize),
-}
+/// One that may go out now.
+pub(super) struct Found<'a, T>(&'a mut FairQueues<T>);
 
-impl<T> Default for FairQueues<T> {
-    fn default() -> Self {
-        Self {
-            queues: HashMap::new(),
-            turns: VecDeque::new(),
-            len: 0,
-            swept_to: (0, 0),
-        }
-    }
-}
-
-impl<T> FairQueues<T> {
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(super) fn push_back(&mut self, customer: &Customer, item: T) {
-        self.queue(customer).push_back(item);
-        self.len += 1;
-    }
-
-    /// Puts back something that has had its turn before.
-    pub(super) fn push_front(&mut self, customer: &Customer, item: T) {
-        self.queue(customer).push_front(item);
-        self.len += 1;
-    }
-
-    /// Takes the oldest of the customer whose turn it is.
-    pub(super) fn pop(&mut self) -> Option<T> {
-        let customer = self.turns.pop_front()?;
-        let queue = self.queues.get_mut(&customer)?;
-        let item = queue.pop_front()?;
-        if queue.is_empty() {
-            self.queues.remove(&customer);
-        } else {
-            self.turns.push_back(customer);
-        }
-        self.len -= 1;
-        Some(item)
-    }
-
-    /// Takes out what `is_over`, looking at `most` items at most and at none twice; the next call goes
-    /// on behind them. Where something was taken or put back meanwhile it may pass over some, which the
-    /// next time around finds.
-    pub(super) fn sweep(&mut self, most: usize, is_over: impl Fn(&T) -> bool, over: &mut Vec<T>) {
-        let mut left = most.min(self.len);
-        let before = over.len();
-        let mut emptied = false;
-        let (mut turn, mut place) = self.swept_to;
-        // The queue in whose middle it starts comes first and last.
-        for _ in 0..=self.turns.len() {
-            if left == 0 {
-                break;
-            }
-            if turn >= self.turns.len() {
-                (turn, place) = (0, 0);
-            }
-            let customer = self.turns.get(turn);
-            let Some(queue) = customer.and_then(|customer| self.queues.get_mut(customer)) else {
-                break;
-            };
-            let start = place.min(queue.len());
-            let end = start.saturating_add(left).min(queue.len());
-            left -= end - start;
-            let mut kept = start;
-            for at in start..end {
-                if !queue.get(at).is_some_and(&is_over) {
-                    queue.swap(kept, at);
-                    kept += 1;
-                }
-            }
-            over.extend(queue.drain(kept..end));
-            emptied |= queue.is_empty();
-            (turn, place) = if kept < queue.len() {
-                (turn, kept)
-            } else {
-                (turn + 1, 0)
-            };
-        }
-        self.len -= over.len() - before;
-        if emptied {
-            self.queues.retain(|_, queue| !queue.is_empty());
-            let stays = |customer: &&Customer| self.queues.contains_key(*customer);
-            turn = self.turns.iter().take(turn).filter(stays).count();
-            self.turns.retain(|customer| self.queues.contains_key(customer));
-        }
-        self.swept_to = (turn, place);
-    }
-
-    fn queue(&mut self, customer: &Customer) -> &mut VecDeque<T> {
-        if !self.queues.contains_key(customer) {
-            self.turns.push_back(customer.clone());
-        }
-        self.queues.entry(customer.clone()).or_default()
+impl<T> Found<'_, T> {
+    /// Takes it; its customer's next turn is behind all others'.
+    pub(super) fn take(self) -> Option<T> {
+        self.0.pop()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
+
+    fn customer(name: &str) -> Customer {
+        Customer::parse(name).unwrap()
+    }
+
+    fn next(queues: &mut ReadyQueues<&'static str>, may: impl Fn(&Customer) -> May) -> Option<&'static str> {
+        queues.find(Instant::now(), may).ok()?.take()
+    }
 
     #[test]
     fn what_is_sent_again_waits_for_all_that_is_fresh() {
         let mut queues = ReadyQueues::default();
-        let customer = |name: &str| Customer::parse(name).unwrap();
         queues.of(false).push_back(&customer("a"), "again");
         queues.of(true).push_back(&customer("a"), "fresh 1");
         queues.of(true).push_back(&customer("b"), "fresh 2");
         assert_eq!(queues.len(), 3);
-        let order: Vec<&str> = std::iter::from_fn(|| queues.pop()).collect();
+        let order: Vec<&str> = std::iter::from_fn(|| next(&mut queues, |_| May::Go)).collect();
         assert_eq!(order, ["fresh 1", "fresh 2", "again"]);
     }
 
     #[test]
-    fn customers_take_turns_however_much_each_has() {
-        let mut queues = FairQueues::default();
-        let customer = |name: &str| Customer::parse(name).unwrap();
-        for number in 0..4 {
-            queues.push_back(&customer("a"), format!("a{number}"));
+    fn a_cut_leaves_each_customer_its_oldest_and_what_may_not_leave() {
+        let mut queues = ReadyQueues::default();
+        for item in ["a1", "a2", "a3", "a!"] {
+            queues.of(true).push_back(&customer("a"), item);
         }
-        queues.push_back(&customer("b"), "b0".to_owned());
-        queues.push_front(&customer("a"), "again".to_owned());
-        assert_eq!(queues.len(), 6);
-        let order: Vec<String> = std::iter::from_fn(|| queues.pop()).collect();
-        assert_eq!(order, ["again", "b0", "a0", "a1", "a2", "a3"]);
-        assert_eq!(queues.len(), 0);
-    }
-
-    fn filled(lengths: &[usize]) -> FairQueues<(usize, usize)> {
-        let mut queues = FairQueues::default();
-        for (owner, length) in lengths.iter().enumerate() {
-            let customer = Customer::parse(&owner.to_string()).unwrap();
-            (0..*length).for_each(|number| queues.push_back(&customer, (owner, number)));
-        }
-        queues
+        queues.of(true).push_back(&customer("b"), "b1");
+        queues.of(false).push_back(&customer("a"), "again");
+        // The sweep is in the middle of something.
+        queues.sweep(4, |_| false, &mut Vec::new());
+        assert_eq!(queues.cut(2, |item| !item.ends_with('!')), ["a3", "b1", "again"]);
+        let rest: Vec<&str> = std::iter::from_fn(|| next(&mut queues, |_| May::Go)).collect();
+        assert_eq!(rest, ["a1", "a2", "a!"]);
     }
 
     #[test]
-    fn a_sweep_looks_at_so_many_and_the_next_goes_on_behind_them() {
-        let mut queues = filled(&[5, 0, 3]);
-        let mut rounds = Vec::new();
-        for _ in 0..4 {
-            let seen = std::cell::RefCell::new(Vec::new());
-            let look = |item: &(usize, usize)| {
-                seen.borrow_mut().push(*item);
-                false
-            };
-            queues.sweep(3, look, &mut Vec::new());
-            rounds.push(seen.into_inner());
+    fn a_customer_that_is_held_back_is_held_back_in_both() {
+        let mut queues = ReadyQueues::default();
+        for (name, fresh, item) in [
+            ("a", true, "a fresh"),
+            ("a", false, "a again"),
+            ("b", false, "b again"),
+        ] {
+            queues.of(fresh).push_back(&customer(name), item);
         }
-        assert_eq!(
-            rounds,
-            [
-                [(0, 0), (0, 1), (0, 2)],
-                [(0, 3), (0, 4), (2, 0)],
-                [(2, 1), (2, 2), (0, 0)],
-                [(0, 1), (0, 2), (0, 3)],
-            ]
-        );
-    }
-
-    proptest! {
-        /// Whatever is swept out, the others keep their order and their turns; and nothing that is
-        /// over stays longer than one time around takes.
-        #[test]
-        fn a_sweep_takes_what_is_over_and_nothing_else(
-            lengths in prop::collection::vec(0usize..12, 0..6), most in 1usize..20,
-            chosen in prop::collection::vec(any::<bool>(), 72), pops in 0usize..6,
-        ) {
-            let is_over = |(owner, number): &(usize, usize)| chosen[owner * 12 + number];
-            let mut queues = filled(&lengths);
-            let mut popped: Vec<_> = std::iter::from_fn(|| queues.pop()).take(pops).collect();
-            let started = queues.len();
-            let mut over = Vec::new();
-            for _ in 0..=started.div_ceil(most) {
-                queues.sweep(most, is_over, &mut over);
+        let only_b = |name: &Customer| {
+            if *name == customer("b") {
+                May::Go
+            } else {
+                May::Later(None)
             }
-            prop_assert!(over.iter().all(is_over));
-            prop_assert_eq!(queues.len() + over.len(), started);
-            let rest: Vec<_> = std::iter::from_fn(|| queues.pop()).collect();
-            prop_assert!(!rest.iter().any(is_over));
-            let numbers = |of: usize| rest.iter().filter(move |(owner, _)| *owner == of).map(|(_, number)| *number);
-            prop_assert!((0..lengths.len()).all(|owner| numbers(owner).is_sorted()));
-            popped.extend(rest);
-            popped.extend(over);
-            popped.sort_unstable();
-            let all = lengths.iter().enumerate();
-            let all: Vec<_> = all.flat_map(|(owner, length)| (0..*length).map(move |number| (owner, number))).collect();
-            prop_assert_eq!(popped, all);
-        }
+        };
+        assert_eq!(next(&mut queues, only_b), Some("b again"), "it does not wait for what cannot go");
+        assert_eq!(queues.find(Instant::now(), |_| May::Go).err(), Some(None), "nothing is worth looking");
+        queues.release(&customer("a"));
+        assert_eq!(next(&mut queues, |_| May::Go), Some("a fresh"));
+        assert_eq!(next(&mut queues, |_| May::Go), Some("a again"));
     }
 }

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::pools::{Held, start_pool};
 use super::world::{Stored, answer, settings};
-use crate::actors::messages::{Deliver, Room};
+use crate::actors::messages::{Batch, Room};
 use crate::domain::Customer;
 use crate::store::examples::{customer, eventually};
 
 #[actix::test]
 async fn never_more_is_in_flight_than_may_be_nor_more_batches_than_threads() {
     let table = [
-        (settings(4, 8, 20), 20, "the bound on what is in flight holds"),
+        (settings(4, 8, 20), 18, "the bound on what is in flight holds, and one customer leaves some of it"),
         (settings(3, 8, 100), 24, "each thread has one batch"),
         (settings(2, 1, 100), 2, "of one, where that is the size"),
         (settings(8, 64, 1), 1, "one at a time"),
@@ -63,7 +63,7 @@ async fn a_backlog_of_thousands_takes_no_more_room_than_there_is() {
     let make_pool = Box::new(move |number, settings: &_, supervisor: &_| {
         let (noted, room, owners) = (noted.clone(), room.clone(), owners.clone());
         let to = actix::Addr::clone(supervisor);
-        start_pool(number, settings, supervisor, move |Deliver { jobs, ticket }| {
+        start_pool(number, settings, supervisor, move |Batch { jobs, ticket, .. }| {
             if let Some(room) = room.get() {
                 noted.fetch_max(taken(room, &owners), Ordering::Relaxed);
             }

@@ -9,7 +9,7 @@ use crate::domain::State;
 use crate::store::Leased;
 use crate::store::examples::{accept_leased, customer, eventually, new};
 
-async fn drain(world: &World) -> Receiver<()> {
+pub(super) async fn drain(world: &World) -> Receiver<()> {
     let (done, drained) = oneshot::channel();
     world.supervisor.do_send(Drain { done });
     world.settle_mailbox().await;
@@ -20,7 +20,7 @@ async fn drain(world: &World) -> Receiver<()> {
 async fn draining_ends_when_all_that_was_under_way_is_recorded() {
     let held = Held::default();
     let stored = Stored::empty().await.with("acme", 40).await;
-    let world = stored.start(settings(2, 4, 8), 1000, held.make_pool());
+    let world = stored.start(settings(2, 4, 9), 1000, held.make_pool());
     held.eventually_holds(8).await;
     let mut drained = drain(&world).await;
     assert_eq!(drained.try_recv(), Err(TryRecvError::Empty), "requests are under way");

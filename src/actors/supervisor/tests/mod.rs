@@ -3,5 +3,8 @@
 mod bounds;
 mod deaths;
 mod draining;
+mod handing_over;
 mod pools;
+mod shut;
+mod silence;
 mod world;

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use actix::{Actor, Addr, Context, Handler, Recipient, SyncArbiter, SyncContext};
 
 use super::world::{MakePool, Stored, World, answer, settings};
-use crate::actors::messages::{Deliver, Settings, WorkerCounted};
+use crate::actors::messages::{Batch, Deliver, Settings, WorkerCounted};
 use crate::actors::supervisor::SupervisorActor;
 use crate::domain::{AnswerKind, NotificationId, State};
 use crate::store::examples::eventually;
 
 /// A pool that does with each batch as it is told.
-struct FakePool(Box<dyn FnMut(Deliver)>);
+struct FakePool(Box<dyn FnMut(Batch)>);
 
 impl Actor for FakePool {
     type Context = Context<Self>;
@@ -21,7 +21,10 @@ impl Handler<Deliver> for FakePool {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, _: &mut Context<Self>) {
-        (self.0)(deliver);
+        let handover = deliver.begin();
+        while let Some(batch) = handover.take() {
+            (self.0)(batch);
+        }
     }
 }
 
@@ -30,7 +33,7 @@ pub(super) fn start_pool(
     number: u64,
     settings: &Settings,
     supervisor: &Addr<SupervisorActor>,
-    work: impl FnMut(Deliver) + 'static,
+    work: impl FnMut(Batch) + 'static,
 ) -> Recipient<Deliver> {
     for _ in 0..settings.actors {
         supervisor.do_send(WorkerCounted {
@@ -48,7 +51,7 @@ pub(super) fn start_working_pool(
     supervisor: &Addr<SupervisorActor>,
 ) -> Recipient<Deliver> {
     let to = supervisor.clone();
-    start_pool(number, settings, supervisor, move |Deliver { jobs, ticket }| {
+    start_pool(number, settings, supervisor, move |Batch { jobs, ticket, .. }| {
         jobs.iter().for_each(|job| answer(&to, job));
         drop(ticket);
     })
@@ -56,7 +59,7 @@ pub(super) fn start_working_pool(
 
 /// Batches that a pool was given and has not answered, with the pool's number.
 #[derive(Clone, Default)]
-pub(super) struct Held(Arc<Mutex<Vec<(u64, Deliver)>>>);
+pub(super) struct Held(Arc<Mutex<Vec<(u64, Batch)>>>);
 
 impl Held {
     /// Makes pools that hold on to their batches until they are released.
@@ -64,8 +67,8 @@ impl Held {
         let held = self.clone();
         Box::new(move |number, settings, supervisor| {
             let held = held.clone();
-            start_pool(number, settings, supervisor, move |deliver| {
-                held.0.lock().unwrap().push((number, deliver));
+            start_pool(number, settings, supervisor, move |batch| {
+                held.0.lock().unwrap().push((number, batch));
             })
         })
     }
@@ -73,14 +76,14 @@ impl Held {
     /// Counts batches and the jobs in them.
     pub(super) fn count(&self) -> (usize, usize) {
         let held = self.0.lock().unwrap();
-        (held.len(), held.iter().map(|(_, deliver)| deliver.jobs.len()).sum())
+        (held.len(), held.iter().map(|(_, batch)| batch.jobs.len()).sum())
     }
 
     /// Returns which pools hold how many jobs.
     fn pools(&self) -> Vec<(u64, usize)> {
         let held = self.0.lock().unwrap();
         held.iter()
-            .map(|(pool, deliver)| (*pool, deliver.jobs.len()))
+            .map(|(pool, batch)| (*pool, batch.jobs.len()))
             .collect()
     }
 
@@ -90,7 +93,7 @@ impl Held {
         if held.is_empty() {
             return false;
         }
-        let (_, Deliver { jobs, ticket }) = held.remove(0);
+        let (_, Batch { jobs, ticket, .. }) = held.remove(0);
         drop(held);
         jobs.iter().for_each(|job| answer(&world.supervisor, job));
         drop(ticket);
@@ -129,7 +132,11 @@ impl Handler<Deliver> for PanickingThread {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, _: &mut SyncContext<Self>) {
-        let ids = deliver.jobs.iter().map(|job| job.notification.id);
+        let batch = deliver.begin().take();
+        let ids = batch
+            .iter()
+            .flat_map(|batch| &batch.jobs)
+            .map(|job| job.notification.id);
         self.taken.lock().unwrap().extend(ids);
         panic!("as the test wants it");
     }
@@ -189,7 +196,7 @@ async fn a_thread_that_panics_loses_nothing_and_a_new_pool_takes_over() {
 async fn batches_that_a_pool_loses_are_sent_again() {
     let make_pool: MakePool = Box::new(|number, settings, supervisor| {
         let (to, mut given) = (supervisor.clone(), 0);
-        start_pool(number, settings, supervisor, move |Deliver { jobs, ticket }| {
+        start_pool(number, settings, supervisor, move |Batch { jobs, ticket, .. }| {
             given += 1;
             match given {
                 1..=3 => {}
@@ -213,7 +220,7 @@ async fn batches_that_a_pool_loses_are_sent_again() {
 async fn an_answer_that_comes_twice_or_late_counts_once() {
     let make_pool: MakePool = Box::new(|number, settings, supervisor| {
         let to = supervisor.clone();
-        start_pool(number, settings, supervisor, move |Deliver { jobs, ticket }| {
+        start_pool(number, settings, supervisor, move |Batch { jobs, ticket, .. }| {
             jobs.iter().chain(&jobs).for_each(|job| answer(&to, job));
             drop(ticket);
             jobs.iter().for_each(|job| answer(&to, job));
@@ -231,9 +238,9 @@ async fn an_answer_that_comes_twice_or_late_counts_once() {
 async fn a_new_count_of_threads_brings_a_new_pool_and_the_old_one_finishes() {
     let held = Held::default();
     let stored = Stored::empty().await.with("acme", 12).await;
-    let world = stored.start(settings(1, 4, 8), 1000, held.make_pool());
+    let world = stored.start(settings(1, 4, 9), 1000, held.make_pool());
     held.eventually_holds(4).await;
-    world.reconfigure(settings(3, 4, 8));
+    world.reconfigure(settings(3, 4, 9));
     held.eventually_holds(8).await;
     let pools = held.pools();
     assert_eq!(pools[0].0, 0);

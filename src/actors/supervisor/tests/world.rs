@@ -15,9 +15,9 @@ use crate::actors::messages::{
 };
 use crate::actors::supervisor::{SupervisorActor, Surroundings};
 use crate::domain::{AccountName, Answer, ContentMatch, NotificationId, State, Step, Timestamp};
-use crate::policy::{Backoff, GateRules, Pace, Rules, Share};
+use crate::policy::{Backoff, GateRules, Pace, Patience, Rules, Share};
 use crate::store::examples::{accept, customer, eventually, new, options};
-use crate::store::{Record, Store, Totals};
+use crate::store::{NewNotification, Record, Store, Totals};
 use crate::svix::{Account, Exchange, Timeouts};
 
 /// Makes the pools of a world, which report to its supervisor.
@@ -37,7 +37,7 @@ pub(super) struct World {
 
 /// A store that is filled before the supervisor starts.
 pub(super) struct Stored {
-    store: Store,
+    pub(super) store: Store,
     directory: TempDir,
 }
 
@@ -97,6 +97,24 @@ pub(super) async fn accept_many(store: &Store, name: &str, count: usize) -> Vec<
         (0..count).map(|_| accept(store, new(name, &NotificationId::generate(store.now()).to_string())));
     let accepted = futures_util::future::join_all(accepts).await;
     accepted.into_iter().map(|notification| notification.id).collect()
+}
+
+/// Accepts so many for an account and a customer, one after the other.
+pub(super) async fn accept_for(
+    store: &Store,
+    account: &str,
+    name: &str,
+    count: usize,
+) -> Vec<NotificationId> {
+    let mut accepted = Vec::new();
+    for _ in 0..count {
+        let new = NewNotification {
+            account: AccountName::new(account),
+            ..new(name, &NotificationId::generate(store.now()).to_string())
+        };
+        accepted.push(accept(store, new).await.id);
+    }
+    accepted
 }
 
 impl World {
@@ -218,10 +236,28 @@ pub(super) fn settings(actors: usize, batch: usize, max_in_flight: usize) -> Set
         actors,
         batch,
         max_in_flight,
+        // Nothing is slow unless a test wants it so.
+        patience: Patience {
+            batch: Duration::from_secs(3600),
+            request: Duration::from_secs(3600),
+        },
         timeouts: Timeouts {
             connect: Duration::from_secs(5),
         },
     }
+}
+
+/// Adds accounts that are set as the first one is.
+pub(super) fn with_accounts(mut settings: Settings, names: &[&str]) -> Settings {
+    for name in names {
+        let (token, base_url) = (SecretString::from("testsk_1"), "http://localhost".to_owned());
+        let account = Account::new(AccountName::new(name), base_url, token, Duration::from_secs(5));
+        settings.accounts.push(AccountSettings {
+            account: Arc::new(account.unwrap()),
+            ..settings.accounts[0].clone()
+        });
+    }
+    settings
 }
 
 /// Answers a request as Svix does when all is well.
@@ -237,6 +273,11 @@ pub(super) fn answer(supervisor: &Addr<SupervisorActor>, job: &Job) {
         },
         _ => Answer::Attempts { any: true },
     };
+    answer_with(supervisor, job, answer, Duration::ZERO);
+}
+
+/// Reports what a request came to, and how long it took.
+pub(super) fn answer_with(supervisor: &Addr<SupervisorActor>, job: &Job, answer: Answer, duration: Duration) {
     supervisor.do_send(Settled {
         flight: job.flight,
         started_at: Timestamp::from_millis(1),
@@ -244,7 +285,7 @@ pub(super) fn answer(supervisor: &Addr<SupervisorActor>, job: &Job) {
             answer,
             status: Some(200),
             detail: String::new(),
-            duration: Duration::ZERO,
+            duration,
         },
     });
 }
