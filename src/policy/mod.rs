@@ -4,6 +4,7 @@
 mod backoff;
 mod deadline;
 mod decision;
+mod filter;
 mod gate;
 mod pace;
 mod redrive;
@@ -13,6 +14,9 @@ mod share;
 pub use backoff::Backoff;
 pub use deadline::{Deadline, Overdue, ask_first};
 pub use decision::{Case, Decision, Rules, decide, first_step};
+pub use filter::{
+    Clause, Filter, FilterError, FilterFailure, FilterInput, FilterSettings, Position, Verdict,
+};
 pub use gate::{Admission, Gate, GateRules, GateState};
 pub use pace::Pace;
 pub use redrive::RedriveProgress;
