@@ -2,6 +2,8 @@
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
+use super::reads::{Reads, path};
+
 /// Most nodes of an expression.
 const NODES_MAX: usize = 500;
 
@@ -66,10 +68,10 @@ pub(super) type Finding = (u64, String);
 pub(super) struct Checked {
     /// What is wrong.
     pub(super) findings: Vec<Finding>,
-    /// Whether it reads the whole event.
-    pub(super) reads_event: bool,
-    /// Whether it reads the payload.
-    pub(super) reads_data: bool,
+    /// What it reads of the event.
+    pub(super) event: Reads,
+    /// What it reads of the payload.
+    pub(super) data: Reads,
 }
 
 /// Looks over an expression.
@@ -111,6 +113,9 @@ impl<'a> Check<'a> {
             }
             return;
         }
+        if self.reads(node) {
+            return;
+        }
         let inside = depth + 1;
         match &node.expr {
             Expr::Unspecified => self.refuse(node, "this is not understood".to_owned()),
@@ -144,14 +149,29 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Takes note of a node that reads the event or the payload.
+    fn reads(&mut self, node: &IdedExpr) -> bool {
+        let Some((root, names)) = path(node) else {
+            return false;
+        };
+        if self.names.contains(&root) || names.len() > DEPTH_MAX {
+            return false;
+        }
+        match root {
+            "event" => self.checked.event.add(&names),
+            "data" => self.checked.data.add(&names),
+            _ => return false,
+        }
+        self.nodes += names.len();
+        true
+    }
+
     fn name(&mut self, node: &IdedExpr, name: &str) {
         // What macros gather their results in; a source cannot name it.
         if name == "@result" || self.names.contains(&name) {
             return;
         }
         match name {
-            "event" => self.checked.reads_event = true,
-            "data" => self.checked.reads_data = true,
             "type" => self.refuse(node, "no variable \"type\"; it is eventType or event.type".to_owned()),
             _ if VARIABLES.contains(&name) || TYPES.contains(&name) => {}
             _ => {

@@ -3,7 +3,7 @@
 use std::thread;
 
 use cel::common::ast::{IdedExpr, SourceInfo};
-use cel::common::types::{CelBool, CelMap, CelMapKey, CelString, Kind};
+use cel::common::types::{CelMap, CelString};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Value};
@@ -14,6 +14,7 @@ use super::error::Position;
 use super::failure::FilterFailure;
 use super::meter::{PATTERN_PREFIX, meter};
 use super::purse::{ENV, PURSE, Purse, STEPS_MAX, TextPattern};
+use super::reads::Reads;
 use super::scan::scan;
 use super::value;
 
@@ -37,8 +38,8 @@ pub(super) type Mistake = (Position, String);
 pub(super) struct Expression {
     root: IdedExpr,
     patterns: Vec<TextPattern>,
-    reads_event: bool,
-    reads_data: bool,
+    event: Reads,
+    data: Reads,
 }
 
 impl Expression {
@@ -74,15 +75,15 @@ impl Expression {
         let variables = Variables::new(self, input, purse)?;
         let mut context = Context::with_env(ENV.clone());
         context.set_variable_resolver(&variables);
-        let result = Value::resolve_val(&self.root, &context);
+        // This door, of several, is compiled with the evaluator; others would be with this file, and take
+        // much more stack where that is not optimized.
+        let result = Value::resolve(&self.root, &context);
         if purse.is_spent() {
             return Err(FilterFailure::CutOff);
         }
         match result {
-            Ok(value) => match value.downcast_ref::<CelBool>() {
-                Some(passes) => Ok(*passes.inner()),
-                None => Err(FilterFailure::NotBool(value.get_type().name().to_owned())),
-            },
+            Ok(Value::Bool(passes)) => Ok(passes),
+            Ok(other) => Err(FilterFailure::NotBool(other.type_of().to_string())),
             Err(error) => Err(FilterFailure::of(&error)),
         }
     }
@@ -108,8 +109,8 @@ fn compile(text: &str) -> Result<Expression, Vec<Mistake>> {
         Ok(Expression {
             root,
             patterns,
-            reads_event: checked.reads_event,
-            reads_data: checked.reads_data,
+            event: checked.event,
+            data: checked.data,
         })
     } else {
         Err(mistakes(text, &source, checked.findings))
@@ -160,14 +161,12 @@ impl<'v> Variables<'v> {
         input: &FilterInput<'v>,
         purse: &'v Purse,
     ) -> Result<Self, FilterFailure> {
-        let event = expression
-            .reads_event
-            .then(|| value::object(input.event))
-            .transpose()?;
-        let from_event = event.as_ref().is_some_and(|event| payload(event).is_some());
-        let data = (expression.reads_data && !from_event)
-            .then(|| value::object(input.data))
-            .transpose()?;
+        let read = |reads: &'v Reads, json: &'v [u8]| {
+            let is_read = !reads.is_nothing();
+            is_read.then(|| value::object(json, reads)).transpose()
+        };
+        let event = read(&expression.event, input.event)?;
+        let data = read(&expression.data, input.data)?;
         Ok(Self {
             event,
             data,
@@ -179,23 +178,12 @@ impl<'v> Variables<'v> {
     }
 }
 
-/// Finds the payload in an event that is parsed already. As in the envelope, null counts as absent.
-fn payload<'b, 'v>(event: &'b CelMap<'v>) -> Option<&'b (dyn Val + 'v)> {
-    ["data", "payload"].into_iter().find_map(|name| {
-        let value = event.inner().get(&CelMapKey::String(CelString::from(name)))?;
-        (value.get_type().kind() == Kind::Map).then_some(value.as_ref())
-    })
-}
-
 impl VariableResolver for Variables<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
         let value: &'b (dyn Val + 'b) = match variable {
             PURSE => self.purse,
             "event" => self.event.as_ref()?,
-            "data" => match &self.data {
-                Some(data) => data,
-                None => payload(self.event.as_ref()?)?,
-            },
+            "data" => self.data.as_ref()?,
             "eventType" => &self.event_type,
             "customer" => &self.customer,
             _ => {

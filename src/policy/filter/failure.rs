@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use cel::{ExecutionError, Value};
 
+use super::purse::{STEPS_MAX, VERDICT};
+
 /// What is told of an event's content at most, in bytes.
 const CONTENT_MAX: usize = 200;
 
@@ -20,7 +22,7 @@ pub enum FilterFailure {
     #[error("the result is of type {0}, not bool")]
     NotBool(String),
     /// It took more steps than it may.
-    #[error("cut off after {} steps", super::purse::STEPS_MAX)]
+    #[error("cut off after {} steps", STEPS_MAX)]
     CutOff,
     /// The event cannot be made into values.
     #[error("the event cannot be read: {0}")]
@@ -63,6 +65,9 @@ impl FilterFailure {
             }
             ExecutionError::Overflow(operator, ..) => Self::Other(format!("overflow in {operator}")),
             ExecutionError::DuplicateKey(_) => Self::Other("a key twice in a map".to_owned()),
+            ExecutionError::FunctionError { function, message } if function == VERDICT => {
+                Self::NotBool(excerpt(message))
+            }
             ExecutionError::FunctionError { function, message } => {
                 Self::Other(format!("{function}: {}", excerpt(message)))
             }

@@ -8,7 +8,7 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, L
 use regex::RegexBuilder;
 
 use super::check::Finding;
-use super::purse::{DEEP, EACH, FLAT, KEY, MATCHES, PURSE, TextPattern};
+use super::purse::{DEEP, EACH, FLAT, KEY, MATCHES, PURSE, TextPattern, VERDICT};
 
 /// Memory of a compiled pattern, in bytes.
 const PATTERN_BYTES_MAX: usize = 128 * 1024;
@@ -29,6 +29,7 @@ pub(super) const PATTERN_PREFIX: &str = "@pattern";
 pub(super) fn meter(expression: &mut IdedExpr) -> Result<Vec<TextPattern>, Vec<Finding>> {
     let mut meter = Meter::default();
     meter.visit(expression);
+    wrap(VERDICT, Vec::new(), expression);
     if meter.findings.is_empty() {
         Ok(meter.patterns)
     } else {

@@ -14,6 +14,7 @@ mod failure;
 mod meter;
 mod pattern;
 mod purse;
+mod reads;
 mod scan;
 mod settings;
 mod value;

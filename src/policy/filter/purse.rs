@@ -29,6 +29,8 @@ pub(super) const FLAT: &str = "@flat";
 pub(super) const EACH: &str = "@each";
 /// Takes the size of an index, and refuses what is none.
 pub(super) const KEY: &str = "@key";
+/// Passes true and false on, and nothing else.
+pub(super) const VERDICT: &str = "@verdict";
 /// Matches a text against a pattern compiled beforehand.
 pub(super) const MATCHES: &str = "@matches";
 
@@ -39,11 +41,12 @@ pub(super) const MATCHES: &str = "@matches";
 )]
 pub(super) static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut env = Env::stdlib().with_optional_support(false);
-    let functions: [(&str, usize, Function); 5] = [
+    let functions: [(&str, usize, Function); 6] = [
         (DEEP, 2, deep),
         (FLAT, 2, flat),
         (EACH, 3, each),
         (KEY, 2, key),
+        (VERDICT, 2, verdict),
         (MATCHES, 3, matches),
     ];
     for (name, arguments, function) in functions {
@@ -262,6 +265,15 @@ fn key<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Executi
         }
     }
     last(arguments)
+}
+
+/// `@verdict(purse, result)`. What is no verdict fails under this function's name, with its type.
+fn verdict<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let result = last(arguments)?;
+    match result.get_type().kind() {
+        Kind::Boolean => Ok(result),
+        _ => Err(ExecutionError::function_error(VERDICT, result.get_type().name())),
+    }
 }
 
 /// `@matches(purse, pattern, text)`. A byte is a step, because an unlucky pattern is slow.

@@ -1,4 +1,5 @@
-//! An event's JSON as values of an expression, borrowed from the text where it has no escapes.
+//! An event's JSON as values of an expression, borrowed from the text where it has no escapes; what the
+//! expression does not read is passed over.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -8,9 +9,10 @@ use cel::common::types::{
     CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
 };
 use cel::common::value::Val;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::failure::{FilterFailure, excerpt};
+use super::reads::Reads;
 
 /// Most values of an event; each takes some eighty bytes.
 const VALUES_MAX: usize = 100_000;
@@ -18,12 +20,12 @@ const VALUES_MAX: usize = 100_000;
 /// Most slots that are made ready before their values are seen.
 const READY_MAX: usize = 64;
 
-/// Reads an object. Of members of the same name the last one counts.
-pub(super) fn object(json: &[u8]) -> Result<CelMap<'_>, FilterFailure> {
+/// Reads what is wanted of an object. Of members of the same name the last one counts.
+pub(super) fn object<'a>(json: &'a [u8], reads: &Reads) -> Result<CelMap<'a>, FilterFailure> {
     let left = Cell::new(VALUES_MAX);
     let mut reader = serde_json::Deserializer::from_slice(json);
     reader
-        .deserialize_map(Object(Values { left: &left }))
+        .deserialize_map(Object(Values { left: &left, reads }))
         .and_then(|object| reader.end().map(|()| object))
         .map_err(|error| FilterFailure::Unreadable(excerpt(&error.to_string())))
 }
@@ -32,6 +34,7 @@ pub(super) fn object(json: &[u8]) -> Result<CelMap<'_>, FilterFailure> {
 #[derive(Clone, Copy)]
 struct Values<'c> {
     left: &'c Cell<usize>,
+    reads: &'c Reads,
 }
 
 /// Reads a value that must be an object.
@@ -53,8 +56,13 @@ impl Values<'_> {
     fn members<'de, A: MapAccess<'de>>(self, mut access: A) -> Result<CelMap<'de>, A::Error> {
         let mut members: HashMap<CelMapKey<'de>, Boxed<'de>> = HashMap::new();
         while let Some(name) = access.next_key_seed(Name)? {
-            let value = access.next_value_seed(self)?;
-            members.insert(CelMapKey::String(name), value);
+            match self.reads.member(name.inner()) {
+                Some(reads) => {
+                    let value = access.next_value_seed(Self { reads, ..self })?;
+                    members.insert(CelMapKey::String(name), value);
+                }
+                None => drop(access.next_value::<IgnoredAny>()?),
+            }
         }
         Ok(CelMap::from(members))
     }
@@ -109,7 +117,11 @@ impl<'de> Visitor<'de> for Values<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
         let mut items: Vec<Boxed<'de>> = Vec::with_capacity(access.size_hint().unwrap_or(0).min(READY_MAX));
-        while let Some(item) = access.next_element_seed(self)? {
+        let whole = Self {
+            reads: Reads::WHOLE,
+            ..self
+        };
+        while let Some(item) = access.next_element_seed(whole)? {
             items.push(item);
         }
         Ok(Box::new(CelList::from(items)))

@@ -7,7 +7,7 @@ use super::expression;
 fn an_expression_is_refused_with_the_place_of_each_fault() {
     let table = [
         ("evnt.type == 'a'", 0, "no variable \"evnt\""),
-        ("true && 'é' == dat.x", 15, "no variable \"dat\""),
+        ("true && 'é' == dat.x", 16, "no variable \"dat\""),
         ("true &&\n  foo(1)", 13, "no function \"foo\""),
         ("type == 'a'", 0, "no variable \"type\"; it is eventType"),
         ("data.x.foo()", 10, "no function \"foo\""),
@@ -26,13 +26,13 @@ fn an_expression_is_refused_with_the_place_of_each_fault() {
         ("data.map(x, x)", 8, "the expression comes to a list"),
         ("Foo{a: 1} == 1", 3, "a filter cannot make messages"),
         ("data.?x == 1", 4, "unsupported syntax '.?'"),
-        ("has(data)", 3, "invalid argument to has() macro"),
+        ("has(data)", 4, "invalid argument to has() macro"),
         ("data.x ==", 9, ""),
         ("data.x == 1 1", 12, ""),
         ("if == 1", 0, "reserved identifier: if"),
         ("99999999999999999999 == data.x", 0, "invalid int literal"),
         ("@result == true", 0, "'@' has no meaning"),
-        (".event == 1", 0, "no variable \".event\""),
+        (".event == 1", 1, "no variable \".event\""),
     ];
     for (text, offset, message) in table {
         let Err(errors) = expression(text) else {
@@ -76,7 +76,7 @@ fn everything_that_is_wrong_is_told_at_once() {
 fn an_expression_is_bounded() {
     let list = |count: usize| format!("data.x in [{}]", vec!["1"; count].join(","));
     assert!(expression(&list(400)).is_ok());
-    assert!(expression(&list(499)).unwrap_err()[0].message.contains("nodes"));
+    assert!(expression(&list(497)).unwrap_err()[0].message.contains("nodes"));
     let sum = |count: usize| format!("{} == 1", vec!["data.x"; count].join("+"));
     assert!(expression(&sum(40)).is_ok());
     assert!(
