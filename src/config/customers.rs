@@ -29,7 +29,7 @@ pub(super) fn read(name: &str, table: Value) -> Result<(Customer, CustomerSettin
     let Value::Object(table) = table else {
         return Err(vec![fault("", "is no table of what is set for a customer".to_owned())]);
     };
-    let settings = CustomerSettings::read(&renamed(table, camel));
+    let settings = CustomerSettings::check(&renamed(table, camel));
     let settings = settings.map_err(|faults| {
         let faults = faults.into_iter();
         faults

@@ -19,6 +19,7 @@ use crate::domain::{Customer, EventId, NotificationId, Origin, State, Timestamp,
 use crate::envelope::{
     Envelope, EnvelopeCode, EnvelopeError, EnvelopeErrors, Limits, content_digest, same_content,
 };
+use crate::policy::FilterInput;
 use crate::store::{Accepted, Existing, Leased, NewNotification};
 
 /// What the caller is told of an accepted event.
@@ -108,6 +109,18 @@ fn read(
             );
             Problem::new(Code::UnknownCustomer, detail)
         })?;
+    let payload = match intake.payload {
+        PayloadForm::Event => 0..body.len(),
+        PayloadForm::Data => envelope.payload.clone(),
+    };
+    let verdict = known.as_ref().and_then(|known| {
+        known.decide(&FilterInput {
+            event_type: &envelope.event_type,
+            customer: customer.as_str(),
+            event: body,
+            data: body.get(envelope.payload.clone()).unwrap_or_default(),
+        })
+    });
     Ok(NewNotification {
         id: NotificationId::generate(now),
         customer,
@@ -120,10 +133,7 @@ fn read(
             .time
             .as_deref()
             .and_then(|time| Timestamp::parse(time).ok()),
-        payload: match intake.payload {
-            PayloadForm::Event => 0..body.len(),
-            PayloadForm::Data => envelope.payload.clone(),
-        },
+        payload,
         event: body.clone(),
         digest: Sha256::digest(body).into(),
         accepted_at: now,
@@ -133,9 +143,9 @@ fn read(
             customer_rule,
             application_rule: Some(route.rule),
             settings_version: known.as_ref().map(|known| known.version),
-            filter: None,
+            filter: verdict.as_ref().map(|verdict| verdict.clause.to_string()),
         },
-        filtered: false,
+        filtered: verdict.is_some_and(|verdict| !verdict.passes),
     })
 }
 

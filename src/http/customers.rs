@@ -211,7 +211,7 @@ impl<'a> Named<'a> {
 }
 
 fn check(document: &Document) -> Result<Value, Vec<SettingFault>> {
-    CustomerSettings::read(document).map(|settings| json!(settings))
+    CustomerSettings::check(document).map(|settings| json!(settings))
 }
 
 fn of_file(customer: &Customer, settings: &CustomerSettings) -> DocumentOut {

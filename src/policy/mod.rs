@@ -5,6 +5,7 @@ mod backoff;
 mod deadline;
 mod decision;
 mod fairness;
+mod filter;
 mod gate;
 mod network;
 mod pace;
@@ -19,6 +20,9 @@ pub use backoff::Backoff;
 pub use deadline::{Deadline, Overdue, ask_first};
 pub use decision::{Case, Decision, Rules, decide, first_step};
 pub use fairness::{Asking, Caps, Load, Patience};
+pub use filter::{
+    Clause, Filter, FilterError, FilterFailure, FilterInput, FilterSettings, Position, Verdict,
+};
 pub use gate::{Admission, Gate, GateRules, GateState};
 pub use network::Networks;
 pub use pace::Pace;

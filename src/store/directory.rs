@@ -1,22 +1,55 @@
 //! What is set, in memory: asked for by each accept and each dispatch, so never a way to the database.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use log::{error, info};
 use serde_json::{Map, Value};
 
 use super::settings::{Setting, SettingKind};
 use crate::domain::Customer;
-use crate::policy::{CustomerSettings, Rules, SettingFault};
+use crate::policy::{CustomerSettings, Filter, FilterInput, Rules, SettingFault, Verdict};
 
 /// What is set for a customer, and in which version.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct KnownCustomer {
     /// What is set.
     pub settings: CustomerSettings,
     /// Which version this is; 0 where a file says so.
     pub version: i64,
+    /// Made when it is first asked.
+    filter: OnceLock<Option<Filter>>,
+}
+
+impl KnownCustomer {
+    fn new(settings: CustomerSettings, version: i64) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            version,
+            filter: OnceLock::new(),
+        })
+    }
+
+    /// Asks the customer's filter about an event, where there is one. One that cannot be made lets everything
+    /// through: it was made by a later version of this service, for they are tried when they are written.
+    pub fn decide(&self, event: &FilterInput<'_>) -> Option<Verdict> {
+        let settings = &self.settings.filter;
+        if settings.is_empty() {
+            return None;
+        }
+        let make = || match Filter::compile(settings) {
+            Ok(filter) => Some(filter),
+            Err(errors) => {
+                let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+                error!(customer = event.customer, error:% = errors.join("; "); "a customer's filter cannot be used; all its events pass");
+                None
+            }
+        };
+        self.filter
+            .get_or_init(make)
+            .as_ref()
+            .map(|filter| filter.decide(event))
+    }
 }
 
 /// Everything that is set.
@@ -70,7 +103,7 @@ impl Directory {
 
     /// Takes over what files say, in place of what they said before.
     pub fn lay_over(&self, customers: impl IntoIterator<Item = (Customer, CustomerSettings)>) {
-        let known = |(customer, settings)| (customer, Arc::new(KnownCustomer { settings, version: 0 }));
+        let known = |(customer, settings)| (customer, KnownCustomer::new(settings, 0));
         let of_files = customers.into_iter().map(known).collect();
         self.0.write().unwrap_or_else(PoisonError::into_inner).of_files = of_files;
     }
@@ -118,11 +151,8 @@ impl Known {
         match read(document) {
             Ok(settings) => {
                 info!(customer:%, version; "a customer's settings were changed");
-                let settings = Arc::new(KnownCustomer {
-                    settings,
-                    version: *version,
-                });
-                self.customers.insert(customer, settings);
+                self.customers
+                    .insert(customer, KnownCustomer::new(settings, *version));
             }
             // What stood before is closer to what is wanted than nothing.
             Err(faults) => {
@@ -183,7 +213,7 @@ mod tests {
         assert_eq!(application(&directory, "a").as_deref(), Some("three"));
         assert_eq!(directory.customer(&customer("a")).unwrap().version, 30);
         assert!(directory.take_in(&[setting("a", 4, None)]));
-        assert_eq!(directory.customer(&customer("a")), None);
+        assert!(directory.customer(&customer("a")).is_none());
     }
 
     #[test]

@@ -451,3 +451,77 @@ async fn a_paused_customer_keeps_what_it_posts_and_sends_nothing() {
         "it is not paused",
     );
 }
+
+#[actix_web::test]
+async fn a_filter_decides_what_goes_on_and_says_why() {
+    let app = TestApp::start(&[]).await;
+    let client = &app.client;
+    let filter = json!({"include": ["invoice.*", "**.paid"], "exclude": ["invoice.draft"], "expression": "data.amount > 10"});
+    set(client, "acme", json!({ "filter": filter })).await;
+    let table = [
+        ("invoice.paid", json!({"amount": 11}), "queued", "expression", "it is true"),
+        ("invoice.paid", json!({"amount": 10}), "filtered", "expression", "it is false"),
+        (
+            "invoice.draft",
+            json!({"amount": 11}),
+            "filtered",
+            "exclude \"invoice.draft\"",
+            "held back by its type",
+        ),
+        ("user.created", json!({"amount": 11}), "filtered", "not included", "no type of the list"),
+        (
+            "invoice.sent",
+            json!({}),
+            "queued",
+            "expression failed: no member \"amount\"",
+            "what fails, passes",
+        ),
+    ];
+    let passing = table
+        .iter()
+        .filter(|(_, _, state, ..)| *state == "queued")
+        .count();
+    let mut ids = Vec::new();
+    for (number, (event_type, data, state, clause, why)) in table.iter().enumerate() {
+        let event = json!({"id": format!("e{number}"), "type": event_type, "data": data, "customer": "acme"});
+        let answer = client.post(&event).await;
+        assert_eq!(
+            (answer.status, answer.body["state"].as_str()),
+            (202, Some(*state)),
+            "{why}: {}",
+            answer.body
+        );
+        let again = client.post(&event).await;
+        assert_eq!((again.status, &again.body["duplicate"]), (202, &json!(true)), "{why}");
+        let accepted = found(client, answer.id()).await["history"][0].take();
+        assert_eq!((&accepted["filter"], &accepted["settingsVersion"]), (&json!(clause), &json!(1)), "{why}");
+        ids.push(answer.id().to_owned());
+    }
+    let passing = i64::try_from(passing).unwrap();
+    eventually("what passes is delivered", async || client.stat("delivered").await == passing).await;
+    assert_eq!((client.stat("filtered").await, client.stat("accepted").await), (5 - passing, 5));
+    assert_eq!(app.sandbox.message_count(), 2, "nothing else goes out");
+    let filtered = client.get("/notifications?state=filtered").await.body;
+    assert_eq!(filtered["data"].as_array().map(Vec::len), Some(3));
+    let held_back = found(client, &ids[1]).await;
+    assert!(held_back["settledAt"].is_string(), "{held_back}");
+    assert_eq!(held_back["next"]["what"], "nothing: a filter decided that it is not sent");
+    let audit = client.get("/audit").await.body;
+    assert_eq!((&audit["balanced"], &audit["ledger"]["filtered"]), (&json!(true), &json!(3)), "{audit}");
+}
+
+#[actix_web::test]
+async fn a_filter_that_cannot_be_is_refused_with_the_place_of_the_mistake() {
+    let app = TestApp::start(&[]).await;
+    let filter = json!({"include": ["a..b"], "expression": "data.amount >\n  nobody(1)"});
+    let answer = put(&app.client, "acme", json!({ "filter": filter })).await;
+    assert_problem(&answer, 422, "invalid_settings", "a pattern and an expression");
+    let errors = answer.body["errors"].as_array().unwrap();
+    let pointers: Vec<_> = errors
+        .iter()
+        .map(|error| error["pointer"].as_str().unwrap())
+        .collect();
+    assert_eq!(pointers, ["/filter/include/0", "/filter/expression"]);
+    let detail = errors[1]["detail"].as_str().unwrap();
+    assert!(detail.contains("line 2, column 3; byte 16"), "{detail}");
+}

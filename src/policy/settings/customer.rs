@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::account::check_account_name;
 use super::members::{Fault, Faults, Members};
 use crate::domain::fits_svix_id;
-use crate::policy::{Backoff, Rules};
+use crate::policy::{Backoff, Filter, FilterSettings, Position, Rules};
 
 /// The longest display name, in bytes.
 const NAME_MAX: usize = 256;
@@ -29,6 +29,9 @@ pub struct CustomerSettings {
     /// The application that they go to, by its id or uid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub application: Option<String>,
+    /// Which of its events go on to Svix.
+    #[serde(skip_serializing_if = "FilterSettings::is_empty")]
+    pub filter: FilterSettings,
     /// When a failed attempt is made again.
     #[serde(skip_serializing_if = "RetrySettings::is_empty")]
     pub retry: RetrySettings,
@@ -79,11 +82,34 @@ impl CustomerSettings {
             name: members.text("name", name),
             account: members.text("account", check_account_name),
             application: members.text("application", application),
+            filter: members.object("filter", filter).unwrap_or_default(),
             retry: members.object("retry", RetrySettings::read).unwrap_or_default(),
             max_queued: members.whole("maxQueued", 1..=1_000_000_000),
             paused: members.flag("paused").unwrap_or_default(),
         };
         members.finish();
+        faults.or(settings)
+    }
+
+    /// Reads a document and makes sure that its filter can be asked.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, up to a bound.
+    pub fn check(document: &Map<String, Value>) -> Result<Self, Vec<Fault>> {
+        let settings = Self::read(document)?;
+        let Err(errors) = Filter::compile(&settings.filter) else {
+            return Ok(settings);
+        };
+        let mut faults = Faults::default();
+        for error in errors {
+            let detail = match error.position {
+                None => error.message,
+                Some(Position { line, column, offset }) => {
+                    format!("{} (line {line}, column {column}; byte {offset})", error.message)
+                }
+            };
+            faults.add(format!("/filter{}", error.pointer), detail);
+        }
         faults.or(settings)
     }
 
@@ -144,6 +170,14 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+fn filter(members: &mut Members<'_>) -> FilterSettings {
+    FilterSettings {
+        include: members.texts("include").unwrap_or_default(),
+        exclude: members.texts("exclude").unwrap_or_default(),
+        expression: members.text("expression", |_| Ok(())),
+    }
+}
+
 fn name(text: &str) -> Result<(), String> {
     let fits = (1..=NAME_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
     let right =
@@ -188,6 +222,7 @@ mod tests {
             "retry": {"maxAttempts": 3, "initialBackoffMs": 10, "multiplier": 1.5, "maxBackoffMs": 20, "jitter": 0.0,
                 "maxAgeS": 0, "requestTimeoutMs": 500},
             "maxQueued": 1000, "paused": true,
+            "filter": {"include": ["a.*"], "exclude": ["a.b"], "expression": "data.n > 1"},
         });
         let settings = read(document.clone()).unwrap();
         assert_eq!(serde_json::to_value(&settings).unwrap(), document);
@@ -228,6 +263,11 @@ mod tests {
         };
         assert_eq!(says("/retry/maxAttempts"), "is 0; it must be a whole number from 1 to 1000");
         assert!(says("/pause").contains("known are name, account"), "{}", says("/pause"));
+        let unusable = json!({"filter": {"include": ["a..b"], "expression": "data.n >"}});
+        let faults = CustomerSettings::check(unusable.as_object().unwrap()).unwrap_err();
+        let pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/filter/include/0", "/filter/expression"]);
+        assert!(faults[1].detail.contains("line 1, column"), "{}", faults[1].detail);
         let many: Map<String, Value> = (0..100).map(|number| (number.to_string(), json!(1))).collect();
         assert_eq!(CustomerSettings::read(&many).unwrap_err().len(), 16, "an answer has a bound");
     }

@@ -106,6 +106,15 @@ impl<'f> Members<'f> {
         Some(text)
     }
 
+    /// Reads a list of texts.
+    pub(super) fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let read = |value: &Value| {
+            let items = value.as_array()?.iter();
+            items.map(|item| item.as_str().map(str::to_owned)).collect()
+        };
+        self.read(name, "a list of texts", read)
+    }
+
     /// Reads an object with members of its own.
     pub(super) fn object<T>(
         &mut self,
