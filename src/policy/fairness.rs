@@ -67,14 +67,20 @@ impl Caps {
         self.half().saturating_sub(all.counted)
     }
 
-    /// Tells whether an account may send one more.
+    /// Tells whether an account may send one more. It may have as many counted requests as have room
+    /// beside them; an eighth of that, or one, until it answers in time.
     pub fn admits_account(self, all: Load, account: Asking) -> bool {
         let Asking { load, proven, alone } = account;
         if alone {
             return true;
         }
-        let trusted = proven && load.counted == 0;
-        self.leaves_some(all, load) && (trusted || load.counted < self.room(all))
+        let room = self.room(all);
+        let fits = match (load.counted, proven) {
+            (0, proven) => proven || room > 0,
+            (counted, true) => counted < room,
+            (counted, false) => counted < room / 8,
+        };
+        self.leaves_some(all, load) && fits
     }
 
     /// Tells whether a customer of an account may send one more. It may have as many slow requests as
@@ -154,9 +160,9 @@ mod tests {
         let table = [
             (256, 1, false, 256, "one that is alone has nobody to leave anything to"),
             (256, 2, true, 224, "one that answers gets all but the last eighth"),
-            (256, 2, false, 64, "one that has not answered gets a quarter"),
+            (256, 2, false, 14, "one that has not answered gets a few to be tried with"),
             (8, 2, true, 7, "however few there are"),
-            (8, 2, false, 2, "and so does the other"),
+            (8, 2, false, 1, "and so does the other"),
             (1, 2, true, 1, "of one there is nothing to keep"),
             (1, 2, false, 1, "or to try with"),
         ];
@@ -176,6 +182,13 @@ mod tests {
             })
             .collect();
         assert_eq!(shares, [224, 7, 5, 4, 4, 3, 2, 2, 1, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn many_accounts_find_room_to_be_tried_beside_those_that_never_answer() {
+        let mut silent = Silent::new(256, 60);
+        let tried = (0..60).filter(|account| silent.send(*account, false) > 0).count();
+        assert_eq!((tried, silent.all().out), (35, 128));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl SupervisorActor {
         let (caps, patience) = (self.caps(), self.settings.patience.request);
         while let Some(flight) = self.flights.next_slow(now, patience) {
             if let Some(lane) = self.lanes.get_mut(&flight.account) {
-                change(&mut self.counted, caps, lane, |lane| lane.grow_slow(flight));
+                change(&mut self.counted, caps, lane, |lane| lane.grow_slow(flight, now, patience));
             }
         }
     }

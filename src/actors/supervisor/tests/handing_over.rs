@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use actix::{Actor, Context, Handler, Recipient, SyncArbiter};
+use actix::{Actor, Context, Handler, Recipient};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use secrecy::SecretString;
 
 use super::pools::start_working_pool;
 use super::silence::impatient;
 use super::world::{MakePool, Stored, accept_for, settings, with_accounts};
-use crate::actors::delivery::{DeliveryActor, DeliveryOptions};
 use crate::actors::messages::{Deliver, Settings, WorkerCounted};
+use crate::actors::pool_factory;
 use crate::domain::AccountName;
 use crate::store::examples::eventually;
 use crate::svix::Account;
@@ -53,17 +53,8 @@ async fn threads_whose_requests_hang_go_on_with_others() {
     }
     accept_for(&stored.store, "well", "globex", 100).await;
     let store = stored.store.clone();
-    let make_pool: MakePool = Box::new(move |pool, settings, supervisor| {
-        let options = DeliveryOptions {
-            pool,
-            connections: settings.max_in_flight,
-            timeouts: settings.timeouts,
-            store: store.clone(),
-            outcomes: supervisor.clone().recipient(),
-            workers: supervisor.clone().recipient(),
-        };
-        SyncArbiter::start(settings.actors, move || DeliveryActor::new(options.clone())).recipient()
-    });
+    let make_pool: MakePool =
+        Box::new(move |pool, settings, supervisor| pool_factory(store.clone(), supervisor)(pool, settings));
     let settings = with_accounts(impatient(8), &["hung 1", "hung 2", "hung 3", "well"]);
     let world = stored.start(at_server(settings, &start_server()), 1000, make_pool);
     eventually("the other's are delivered", async || world.totals().await.delivered == 100).await;

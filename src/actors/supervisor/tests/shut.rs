@@ -37,7 +37,7 @@ async fn customers_of_a_shut_account_leave_their_room_to_others() {
             .map(|number| world.room.places(&customer(&format!("acme {number}"))).1)
             .sum::<usize>()
     };
-    eventually("they take nearly all", async || taken().await > 90 && silence.count() == 2).await;
+    eventually("they take nearly all", async || taken().await > 90 && silence.count() == 1).await;
     while silence.end_one(&world, true) {}
     world
         .eventually_counted("the account is shut", |counts| {

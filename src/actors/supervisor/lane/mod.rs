@@ -1,5 +1,8 @@
 //! One account: its credential, its pace, its gate, and what waits to go out through it.
 
+mod load;
+mod shared;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,12 +12,11 @@ use log::{info, warn};
 
 use super::budget::Budget;
 use super::fair::May;
-use super::flight::{Entry, Flight};
+use super::flight::Entry;
 use super::queues::ReadyQueues;
 use crate::actors::messages::{AccountSettings, AccountStatus};
 use crate::domain::{Answer, Customer, Timestamp};
 use crate::policy::{Admission, Asking, Caps, Gate, GateState, Load, Pace};
-use crate::store::{Slice, SliceRequest};
 use crate::svix::{Account, Exchange};
 
 /// How soon an account or a customer that has its share under way is looked at again.
@@ -63,8 +65,10 @@ pub(super) struct Lane {
     load: Load,
     /// What those customers have under way that have anything.
     customers: HashMap<Customer, Load>,
-    /// Whether the last answer came in time.
+    /// Whether the last answer came in time, and nothing has been silent for long since.
     proven: bool,
+    /// When the last answer came that came in time.
+    quick_at: Option<Instant>,
 }
 
 impl Lane {
@@ -82,6 +86,7 @@ impl Lane {
             load: Load::default(),
             customers: HashMap::new(),
             proven: false,
+            quick_at: None,
         }
     }
 
@@ -209,49 +214,6 @@ impl Lane {
         Turn::Idle
     }
 
-    /// Tells whether nothing speaks against the account: it answers in time, and nothing it has under
-    /// way counts against it.
-    pub(super) fn is_trusted(&self) -> bool {
-        self.proven && self.load.counted == 0
-    }
-
-    /// Returns what the account has under way.
-    pub(super) fn load(&self) -> Load {
-        self.load
-    }
-
-    /// Notes that a request goes out. Returns whether it counts against the account from the start.
-    pub(super) fn take_off(&mut self, customer: &Customer, alone: bool) -> bool {
-        let untried = !alone && !self.proven;
-        self.load.out += 1;
-        self.load.counted += usize::from(untried);
-        self.customers.entry(customer.clone()).or_default().out += 1;
-        untried
-    }
-
-    /// Notes that a request has grown slow.
-    pub(super) fn grow_slow(&mut self, flight: &Flight) {
-        self.load.counted += usize::from(!flight.untried);
-        if let Some(load) = self.customers.get_mut(&flight.entry.notification.customer) {
-            load.counted += 1;
-        }
-    }
-
-    /// Notes that a request is over, so that its customer may have room again.
-    pub(super) fn land(&mut self, flight: &Flight) {
-        let customer = &flight.entry.notification.customer;
-        self.load.out -= 1;
-        self.load.counted -= usize::from(flight.untried || flight.slow);
-        if let Some(load) = self.customers.get_mut(customer) {
-            load.out -= 1;
-            load.counted -= usize::from(flight.slow);
-            if load.out == 0 {
-                self.customers.remove(customer);
-            }
-        }
-        self.queues.release(customer);
-    }
-
     /// Tells whether the gate is shut, and not for a moment only.
     pub(super) fn is_shut(&self, now: Timestamp) -> bool {
         match self.gate.state() {
@@ -268,51 +230,6 @@ impl Lane {
         back.into_iter().map(|entry| *entry).collect()
     }
 
-    /// Tells whether the account shares its rate and has no permit.
-    pub(super) fn lacks_permits(&self) -> bool {
-        self.budget.as_ref().is_some_and(|budget| !budget.has_permit())
-    }
-
-    /// Where permits of the shared budget are of use and there are none, notes that some are asked for.
-    pub(super) fn begin_asking(&mut self, now: Timestamp) -> Option<SliceRequest> {
-        let allowed = self.queues.len() > 0 && !matches!(self.gate.admit(now), Admission::Wait(_));
-        let budget = self.budget.as_mut().filter(|_| allowed)?;
-        let want = budget.begin_asking(self.queues.len())?;
-        Some(SliceRequest {
-            want,
-            capacity: budget.share().capacity,
-            interval_us: budget.share().interval_us,
-            probe_wait: self.gate.probe_wait(),
-        })
-    }
-
-    /// Takes in permits that were asked for at `asked`, with what other replicas say of the gate.
-    pub(super) fn receive(&mut self, slice: Option<Slice>, asked: Instant, now: Timestamp) {
-        let Some(budget) = &mut self.budget else { return };
-        budget.receive(slice, asked);
-        let before = self.gate.state();
-        if let Some(slice) = slice
-            && let Some(state) = budget.news(slice, before, now)
-        {
-            self.gate.adopt(state);
-            self.tell_change(before);
-        }
-    }
-
-    /// Where the gate stands otherwise than other replicas know, notes that they are told.
-    pub(super) fn begin_telling(&mut self, now: Timestamp) -> Option<GateState> {
-        let state = self.gate.state();
-        let budget = self.budget.as_mut()?;
-        budget.begin_telling(state, now).then_some(state)
-    }
-
-    /// Notes what other replicas know by now.
-    pub(super) fn end_telling(&mut self, told: Option<(GateState, i64)>) {
-        if let Some(budget) = &mut self.budget {
-            budget.end_telling(told);
-        }
-    }
-
     /// Takes note of an answer. Returns whether a failure counts against its notification.
     /// It came in time where it took less than `patience`.
     pub(super) fn observe(
@@ -325,6 +242,7 @@ impl Lane {
         // Of one that panicked nobody knows.
         if exchange.answer != Answer::Panicked {
             self.proven = exchange.duration < patience;
+            self.quick_at = self.proven.then(Instant::now).or(self.quick_at);
         }
         let before = self.gate.state();
         let counts = self.gate.observe(&exchange.answer, probe, now);
