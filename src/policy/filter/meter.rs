@@ -10,8 +10,15 @@ use regex::RegexBuilder;
 use super::check::Finding;
 use super::purse::{DEEP, EACH, FLAT, KEY, MATCHES, PURSE, TextPattern, VERDICT};
 
-/// Memory of a compiled pattern, in bytes.
+/// Most memory of a compiled pattern, in bytes.
 const PATTERN_BYTES_MAX: usize = 128 * 1024;
+
+/// What a small pattern takes at most, in bytes.
+const PATTERN_BYTES_MIN: usize = 1024;
+
+/// Memory of a pattern that makes each byte of the text a step dearer. An unlucky pattern is followed in all
+/// its states at once, at some 20 ns for each state and byte.
+const PATTERN_BYTES_A_STEP: usize = 512;
 
 /// Memory that matching a pattern takes, in bytes.
 const MATCHING_BYTES_MAX: usize = 512 * 1024;
@@ -159,23 +166,41 @@ impl Meter {
         let Some(Expr::Literal(LiteralValue::String(pattern))) = pattern.map(|pattern| pattern.expr) else {
             return Err("the pattern of \"matches\" must be a text in quotes".to_owned());
         };
-        let compiled = RegexBuilder::new(pattern.inner())
-            .size_limit(PATTERN_BYTES_MAX)
-            .dfa_size_limit(MATCHING_BYTES_MAX)
-            .nest_limit(PATTERN_DEPTH_MAX)
-            .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => "the pattern is too large once it is compiled".to_owned(),
-                other => format!("the pattern is no regular expression: {}", last_line(&other.to_string())),
-            })?;
+        let compiled = compile_pattern(pattern.inner())?;
         let variable = format!("{PATTERN_PREFIX}{}", self.patterns.len());
-        self.patterns.push(TextPattern(compiled));
+        self.patterns.push(compiled);
         MATCHES.clone_into(&mut call.func_name);
         call.args = [ident(PURSE.to_owned()), ident(variable)]
             .into_iter()
             .chain(text)
             .collect();
         Ok(())
+    }
+}
+
+/// Compiles a pattern, and finds out how large it is: the smallest limit that it compiles within.
+fn compile_pattern(pattern: &str) -> Result<TextPattern, String> {
+    let mut size = PATTERN_BYTES_MIN;
+    loop {
+        let compiled = RegexBuilder::new(pattern)
+            .size_limit(size)
+            .dfa_size_limit(MATCHING_BYTES_MAX)
+            .nest_limit(PATTERN_DEPTH_MAX)
+            .build();
+        match compiled {
+            Ok(regex) => {
+                let steps_a_byte = (size / PATTERN_BYTES_A_STEP).max(1);
+                return Ok(TextPattern { regex, steps_a_byte });
+            }
+            Err(regex::Error::CompiledTooBig(_)) if size < PATTERN_BYTES_MAX => size *= 2,
+            Err(regex::Error::CompiledTooBig(_)) => {
+                return Err("the pattern is too large once it is compiled".to_owned());
+            }
+            Err(other) => {
+                let reason = other.to_string();
+                return Err(format!("the pattern is no regular expression: {}", last_line(&reason)));
+            }
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use super::{ask, expression, told};
 
 #[test]
 fn lists_of_types_decide_first() {
+    type Patterns = &'static [&'static str];
     let broken = Some("data.x > 1");
-    let table: [(&[&str], &[&str], Option<&str>, &str, &str); 9] = [
+    let table: [(Patterns, Patterns, Option<&str>, &str, &str); 9] = [
         (&[], &[], None, "passes: all", "nothing is said"),
         (&["invoice.*"], &[], None, "passes: include \"invoice.*\"", "included"),
         (&["a", "**"], &[], None, "passes: include \"**\"", "the first pattern that matches"),

@@ -104,6 +104,9 @@ fn the_price_grows_with_the_work() {
         let ratio = large as f64 / small as f64;
         assert!((least..=most).contains(&ratio), "{why}: {small} {large}");
     }
+    let price_of = |pattern: &str| price(&format!("data.s.matches('{pattern}')"), &small);
+    let [plain, unlucky] = ["y[0-9]z", "[xz]*x[xz]{300}y"].map(price_of);
+    assert!(unlucky > 10 * plain, "a pattern with many states is dearer: {plain} {unlucky}");
     assert_eq!(price("data.l.all(a, a >= 0)", &small), price("data.l.all(a, a >= 0)", &small));
     assert!(price("data.l.all(a, a >= 0)", &small) < STEPS_MAX / 50);
 }
