@@ -13,6 +13,7 @@ mod rules;
 mod secrets;
 mod sections;
 mod serve;
+mod server_url;
 mod store_url;
 mod svix;
 mod toml;
@@ -25,7 +26,7 @@ pub use customers::Customers;
 pub use error::{ConfigError, Origin, Problem};
 pub use secrets::Secrets;
 pub use sections::{
-    Accounts, Delivery, Idempotency, Level, Log, LogFormat, Retry, Routing, Server, Store, UnknownCustomer,
+    Delivery, Idempotency, Level, Log, LogFormat, Retry, Routing, Server, Store, UnknownCustomer,
 };
 pub use store_url::StoreUrl;
 pub use svix::{PayloadForm, Svix};
@@ -52,8 +53,6 @@ pub struct Config {
     pub idempotency: Idempotency,
     /// Who may call the service.
     pub auth: Auth,
-    /// Accounts beside the operator's own.
-    pub accounts: Accounts,
     /// Under what secrets are sealed at rest.
     pub secrets: Secrets,
     /// What is logged, and how.

@@ -1,6 +1,5 @@
 //! The plain sections of the configuration, field by field as in `config/default.toml`.
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::StoreUrl;
@@ -117,14 +116,6 @@ pub enum UnknownCustomer {
     AppPerCustomer,
     /// Nowhere: they are refused, but for those of customers for whom something is set.
     Reject,
-}
-
-/// Accounts at Svix beside the operator's own.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Accounts {
-    /// Networks beside the public internet that their server URLs may lead into. Default none.
-    pub allowed_networks: Vec<IpNet>,
 }
 
 /// What makes two events the same one.

@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::{ConfigError, Origin, Problem, shown};
+use super::server_url::ServerUrl;
 use super::{Config, rules};
 use crate::domain::{Customer, SVIX_ID_MAX, fits_svix_id};
-use crate::policy::ServerUrl;
 
 /// Pointers that are tried on each event at most.
 const POINTERS_MAX: usize = 8;

@@ -7,12 +7,9 @@ mod decision;
 mod fairness;
 mod filter;
 mod gate;
-mod network;
 mod pace;
 mod redrive;
-mod region;
 mod routing;
-mod server_url;
 mod settings;
 mod share;
 
@@ -24,14 +21,8 @@ pub use filter::{
     Clause, Filter, FilterError, FilterFailure, FilterInput, FilterSettings, Position, Verdict,
 };
 pub use gate::{Admission, Gate, GateRules, GateState};
-pub use network::Networks;
 pub use pace::Pace;
 pub use redrive::RedriveProgress;
-pub use region::{base_url, region};
 pub use routing::{Route, Routing, UnknownCustomers};
-pub use server_url::{ServerUrl, ServerUrlError};
-pub use settings::{
-    CustomerSettings, Fault as SettingFault, RetrySettings, SvixAccount, check_account_name, difference,
-    merge,
-};
+pub use settings::{CustomerSettings, Fault as SettingFault, RetrySettings, difference, merge};
 pub use share::Share;

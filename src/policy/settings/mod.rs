@@ -1,11 +1,9 @@
 //! What can be set for customers and accounts: documents in, settings out.
 
-mod account;
 mod customer;
 mod members;
 mod patch;
 
-pub use account::{SvixAccount, check_account_name};
 pub use customer::{CustomerSettings, RetrySettings};
 pub use members::Fault;
 pub use patch::{difference, merge};
