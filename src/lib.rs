@@ -9,7 +9,6 @@ pub mod envelope;
 pub mod http;
 pub mod policy;
 pub mod sandbox;
-pub mod secrets;
 pub mod store;
 pub mod svix;
 pub mod telemetry;

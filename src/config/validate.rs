@@ -63,7 +63,6 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     findings.svix(config);
     findings.lists(config);
     findings.keys(config);
-    findings.master_keys(config);
     findings.0
 }
 
@@ -213,13 +212,6 @@ impl Findings {
             .any(|(place, part)| parts.iter().take(place).any(|other| other == part));
         let right = "one or more of `id`, `source` and `time`, none of them twice";
         self.check(!parts.is_empty() && !repeats, "idempotency.key", parts, right);
-    }
-
-    fn master_keys(&mut self, Config { secrets, .. }: &Config) {
-        if let Err(error) = secrets.ring() {
-            let right = format!("a list of keys that differ: {error}");
-            self.check_part(false, "secrets.keys", "secrets.keys".to_owned(), (), &right);
-        }
     }
 
     fn pointers(&mut self, key: &'static str, pointers: &Vec<String>) {
