@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use log::{error, info};
 use serde_json::{Map, Value};
 
+use super::known_keys::{KnownKey, KnownKeys};
 use super::settings::{Setting, SettingKind};
-use crate::domain::Customer;
+use crate::domain::{Customer, KeyDigest};
 use crate::policy::{CustomerSettings, Rules, SettingFault};
 
 /// What is set for a customer, and in which version.
@@ -30,6 +31,7 @@ struct Known {
     customers: HashMap<Customer, Arc<KnownCustomer>>,
     /// What files say, which holds whatever else does.
     of_files: HashMap<Customer, Arc<KnownCustomer>>,
+    keys: KnownKeys,
 }
 
 impl Directory {
@@ -39,6 +41,18 @@ impl Directory {
         let known = self.read();
         let found = known.of_files.get(customer);
         found.or_else(|| known.customers.get(customer)).cloned()
+    }
+
+    /// Returns the key that has this digest, where the store keeps one.
+    #[must_use]
+    pub fn key(&self, digest: &KeyDigest) -> Option<Arc<KnownKey>> {
+        self.read().keys.find(digest)
+    }
+
+    /// Tells whether the store keeps any key.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        !self.read().keys.is_empty()
     }
 
     /// Returns the rules of a customer's retries, where `all` are everybody's.
@@ -95,12 +109,15 @@ impl Directory {
 
 impl Known {
     fn apply(&mut self, change: &Setting) {
-        let Setting {
-            kind, name, version, ..
-        } = change;
-        if *kind != SettingKind::Customer {
-            return;
+        match change.kind {
+            SettingKind::Customer => self.apply_to_customer(change),
+            SettingKind::Key => self.keys.apply(change),
+            SettingKind::Account => {}
         }
+    }
+
+    fn apply_to_customer(&mut self, change: &Setting) {
+        let Setting { name, version, .. } = change;
         let Ok(customer) = Customer::parse(name) else {
             return error!(name:?, version; "settings belong to no customer that there can be");
         };

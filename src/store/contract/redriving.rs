@@ -359,7 +359,7 @@ pub(super) async fn a_redrive_gets_on_step_by_step_and_counts_what_came_of_it<F:
     let after = now().await;
     assert_eq!((after.why, after.finished_at.is_some()), (why, true));
     assert_eq!(store.redrives(Redrives::Unfinished).await.unwrap(), []);
-    assert_eq!(store.redrives(Redrives::Newest(5)).await.unwrap().len(), 1);
+    assert_eq!(store.redrives(Redrives::Newest(None, 5)).await.unwrap().len(), 1);
     assert_eq!(store.totals().await.unwrap().difference(), 0);
 }
 
