@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use svix_hooks::config::{
-    Config, ConfigError, Key, Level, LogFormat, Origin, PayloadForm, Problem, Scope, UnknownCustomer,
+    Config, ConfigError, Key, Level, LogFormat, Origin, PayloadForm, Problem, UnknownCustomer,
 };
+use svix_hooks::domain::Scope;
 use svix_hooks::envelope::KeyPart;
 use tempfile::TempDir;
 

@@ -10,13 +10,13 @@ pub(crate) const EVENT_BYTES: usize = 1024;
 /// Where an id goes: sixteen digits.
 const ID_MARK: &str = "################";
 
-/// Where a customer's number goes: two digits.
-const CUSTOMER_MARK: &str = "@@";
+/// Where a customer's number goes: four digits.
+const CUSTOMER_MARK: &str = "@@@@";
 
 /// How ids and customers are spread.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ids {
-    /// How many customers take turns, 1 to 100.
+    /// How many customers take turns, 1 to 10,000.
     pub(crate) customers: u64,
     /// Whether ids ascend, which is kinder to an index than what callers mostly use.
     pub(crate) ordered: bool,
@@ -79,8 +79,11 @@ impl Template {
         for place in &self.ids {
             self.bytes[place.clone()].copy_from_slice(&id);
         }
-        let customer = (number % self.spread.customers) as u8;
-        let digits = [b'0' + customer / 10, b'0' + customer % 10];
+        let customer = number % self.spread.customers;
+        let digits: [u8; 4] = std::array::from_fn(|place| {
+            let digit = customer / 10_u64.pow(3 - place as u32) % 10;
+            b"0123456789"[digit as usize]
+        });
         for place in &self.customers {
             self.bytes[place.clone()].copy_from_slice(&digits);
         }

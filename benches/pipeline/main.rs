@@ -7,14 +7,14 @@
 //!
 //! | | default |
 //! |---|---|
-//! | `BENCH_PARTS` | all: of `accepting`, `delivering`, `retention`, `lookups`, `shared`, `claims`, those that are measured |
+//! | `BENCH_PARTS` | all: of `accepting`, `delivering`, `filters`, `retention`, `lookups`, `shared`, `claims`, those that are measured |
 //! | `BENCH_SECONDS` | 5: length of one measurement of accepting; half load and sustained load take twice that |
 //! | `BENCH_PAIRS` | 3: measurements of durable and of bare accepting, and of accepting with and without retention, in turn |
 //! | `BENCH_BACKLOG` | 100000: events to drain |
 //! | `BENCH_QUEUED` | 1000000: events queued when memory and restart are measured |
 //! | `BENCH_ROWS` | 2000000: rows among which is looked up |
 //! | `BENCH_CONNECTIONS` | 256: connections of the load generator |
-//! | `BENCH_CUSTOMERS` | 10: customers that the events belong to, in turn, 1 to 100 |
+//! | `BENCH_CUSTOMERS` | 10: customers that the events belong to, in turn, 1 to 10000 |
 //! | `BENCH_ORDERED_IDS` | 1: ids ascend, as time-ordered ones do; 0 gives scattered ones |
 //!
 //! ```text
@@ -31,6 +31,7 @@ mod accepting;
 mod bare;
 mod delivering;
 mod event;
+mod filters;
 mod load;
 mod lookups;
 mod machine;
@@ -86,6 +87,9 @@ async fn measure(settings: &Settings, directory: &Path) -> anyhow::Result<Report
     }
     if settings.has_part("delivering") {
         delivering::measure(settings, directory, &mut report).await?;
+    }
+    if settings.has_part("filters") {
+        filters::measure(settings, directory, &mut report).await?;
     }
     if settings.has_part("retention") {
         retention::measure(settings, directory, &mut report).await?;

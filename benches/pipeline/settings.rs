@@ -42,7 +42,7 @@ impl Settings {
         let pairs = number("BENCH_PAIRS", 3)?;
         let customers = number("BENCH_CUSTOMERS", 10)?;
         let backlog = number("BENCH_BACKLOG", 100_000)?;
-        ensure!((1..=100).contains(&customers), "BENCH_CUSTOMERS is not from 1 to 100");
+        ensure!((1..=10_000).contains(&customers), "BENCH_CUSTOMERS is not from 1 to 10000");
         ensure!(
             seconds >= 1 && pairs >= 1 && backlog >= 1,
             "there is nothing to measure in no time, no pairs or no backlog"
@@ -59,7 +59,7 @@ impl Settings {
                 ordered: number("BENCH_ORDERED_IDS", 1)? == 1,
             },
             parts: text("BENCH_PARTS")
-                .unwrap_or_else(|| "accepting,delivering,retention,lookups,shared,claims".to_owned()),
+                .unwrap_or_else(|| "accepting,delivering,filters,retention,lookups,shared,claims".to_owned()),
             postgres: text("TEST_POSTGRES_URL"),
         })
     }

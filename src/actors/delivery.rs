@@ -105,7 +105,7 @@ async fn make_and_report(client: &Client, options: &DeliveryOptions, job: Job) {
 /// Makes one request. A panic in it is its outcome and nothing more: a pool thread that unwinds is
 /// gone for good.
 async fn perform(client: &Client, job: &Job) -> Exchange {
-    let request = client.perform(&job.account, &job.notification, &job.step);
+    let request = client.perform(&job.account, &job.notification, &job.step, job.timeout);
     AssertUnwindSafe(request)
         .catch_unwind()
         .await

@@ -43,6 +43,8 @@ pub struct Job {
     pub notification: Arc<Notification>,
     /// What it asks of Svix.
     pub step: Step,
+    /// How long it may take.
+    pub timeout: Duration,
 }
 
 /// Requests that a thread is to make, all at once.

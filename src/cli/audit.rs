@@ -55,8 +55,12 @@ struct Audit {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Check {
-    minutes: u64,
+    /// A key of one customer is not told this and the next three.
+    #[serde(default)]
+    minutes: Option<u64>,
+    #[serde(default)]
     passed_over: u64,
+    #[serde(default)]
     passes: u64,
     #[serde(default)]
     last_at: Option<String>,
@@ -111,7 +115,11 @@ impl Audit {
             ("failed attempts", number(&self.ledger, "failedAttempts")),
             ("redriven", number(&self.ledger, "redriven")),
         ];
-        more.extend(self.check.as_ref().map(|check| ("check", check.told())));
+        more.extend(
+            self.check
+                .as_ref()
+                .and_then(|check| Some(("check", check.told()?))),
+        );
         parts.push(facts(&more));
         parts.extend(self.check.as_ref().and_then(Check::differences));
         parts.push(if self.balanced {
@@ -168,9 +176,9 @@ impl Audit {
 }
 
 impl Check {
-    /// Says how far it has come.
-    fn told(&self) -> String {
-        let mut told = format!("{} minutes compared", self.minutes);
+    /// Says how far it has come, where that is told.
+    fn told(&self) -> Option<String> {
+        let mut told = format!("{} minutes compared", self.minutes?);
         let times = [("last at", &self.last_at), ("down to", &self.down_to)];
         told.extend(
             times
@@ -183,7 +191,7 @@ impl Check {
         if self.passed_over > 0 {
             told.push_str(&format!(", {} passed over as too large", self.passed_over));
         }
-        told
+        Some(told)
     }
 
     /// Lists what differs, and says how many more there are of others or of another time.

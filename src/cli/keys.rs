@@ -2,10 +2,9 @@
 
 use anyhow::{anyhow, ensure};
 use clap::{Subcommand, ValueEnum};
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::print;
+use crate::domain::KeyText;
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
@@ -38,11 +37,8 @@ pub(super) fn run(command: KeysCommand) -> anyhow::Result<()> {
         .chars()
         .all(|character| character.is_ascii_alphanumeric() || "-_.".contains(character));
     ensure!(plain && !name.is_empty(), "a key's name is made of letters, digits, '-', '_' and '.'");
-    let key = generate();
-    let digest: String = Sha256::digest(&key)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let key = KeyText::generate();
+    let (digest, key) = (key.digest(), key.expose());
     let scopes: Vec<String> = scopes
         .iter()
         .map(|scope| scope_name(*scope))
@@ -50,16 +46,11 @@ pub(super) fn run(command: KeysCommand) -> anyhow::Result<()> {
     let (quoted, joined) = (format!("\"{}\"", scopes.join("\", \"")), scopes.join("+"));
     print(&format!(
         "key (shown only now): {key}\n\nadd to the configuration:\n\n\
-         [[auth.keys]]\nname = \"{name}\"\nscopes = [{quoted}]\nhash = \"sha256:{digest}\"\n\n\
+         [[auth.keys]]\nname = \"{name}\"\nscopes = [{quoted}]\nhash = \"{digest}\"\n\n\
          or to the environment, more keys after a comma:\n\n\
-         SVIX_HOOKS__AUTH__KEYS={name}:{joined}:sha256:{digest}"
+         SVIX_HOOKS__AUTH__KEYS={name}:{joined}:{digest}"
     ));
     Ok(())
-}
-
-/// Makes a key of 244 random bits from the system's source.
-fn generate() -> String {
-    format!("shk_{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
 fn scope_name(scope: KeyScope) -> anyhow::Result<String> {

@@ -20,7 +20,7 @@ mod validate;
 
 use serde::{Deserialize, Serialize};
 
-pub use auth::{Auth, Key, Scope};
+pub use auth::{Auth, Key};
 pub use customers::Customers;
 pub use error::{ConfigError, Origin, Problem};
 pub use sections::{

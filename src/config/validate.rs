@@ -9,13 +9,10 @@ use serde_json::{Value, json};
 use super::error::{ConfigError, Origin, Problem, shown};
 use super::server_url::ServerUrl;
 use super::{Config, rules};
-use crate::domain::{Customer, SVIX_ID_MAX, fits_svix_id};
+use crate::domain::{Customer, KEY_NAME_MAX, SVIX_ID_MAX, fits_svix_id};
 
 /// Pointers that are tried on each event at most.
 const POINTERS_MAX: usize = 8;
-
-/// The longest name of an API key, in bytes.
-const NAME_MAX: usize = 128;
 
 /// Something that is wrong, before it is known where it was said.
 pub(super) struct Finding {
@@ -231,7 +228,7 @@ impl Findings {
                 self.check_part(fine, "auth.keys", format!("auth.keys[{place}].{member}"), (), right);
             };
             let length = key.name.len();
-            let plain = (1..=NAME_MAX).contains(&length) && !key.name.chars().any(char::is_control);
+            let plain = (1..=KEY_NAME_MAX).contains(&length) && !key.name.chars().any(char::is_control);
             check(plain, "name", "a name of 1 to 128 bytes without control characters");
             check(names.insert(&key.name), "name", "another name than those of the keys before it");
             check(!key.scopes.is_empty(), "scopes", "one or more of `ingest`, `read`, `operate` and `admin`");

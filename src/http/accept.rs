@@ -22,6 +22,9 @@ use crate::envelope::{
 use crate::policy::FilterInput;
 use crate::store::{Accepted, Existing, Leased, NewNotification};
 
+/// How the customer was found where the caller's key is for one alone, beside the pointers, which begin with `/`.
+const OF_KEY: &str = "key";
+
 /// What the caller is told of an accepted event.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,7 +41,8 @@ pub(super) async fn accept(
     payload: Payload,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = auth::require(&request, &gateway, Scope::Ingest)?;
+    let caller = auth::within(&request, &gateway, Scope::Ingest)?;
+    let is_bound = caller.customer.is_some();
     if gateway.is_stopping() {
         return Err(Problem::new(Code::Stopping, "the service is stopping").retry_after(1));
     }
@@ -49,6 +53,7 @@ pub(super) async fn accept(
         .and_then(|value| value.to_str().ok());
     let new = read(&body.bytes, header_key, &gateway, caller)?;
     let customer = new.customer.clone();
+    let event_key = new.event_key.clone();
     let most_queued = gateway.store.directory().customer(&customer);
     if let Some(most) = most_queued.and_then(|known| known.settings.max_queued)
         && !new.filtered
@@ -72,14 +77,21 @@ pub(super) async fn accept(
             }
             let receipt = Receipt {
                 id,
-                event_id: &event_id,
+                event_id: if is_bound { &event_key } else { &event_id },
                 customer: &customer,
                 state,
                 duplicate: false,
             };
             Ok(respond(&receipt))
         }
-        Accepted::Known(existing) => known(&gateway, existing, customer, body.bytes.clone()).await,
+        Accepted::Known(existing) => {
+            // The id at Svix would tell whether another customer has posted the same one.
+            let existing = Existing {
+                event_id: if is_bound { event_key } else { existing.event_id },
+                ..existing
+            };
+            known(&gateway, existing, customer, body.bytes.clone()).await
+        }
     }
 }
 
@@ -95,10 +107,10 @@ fn read(
     let event_key = envelope
         .event_id(&intake.key, header_key)
         .map_err(EnvelopeErrors::from)?;
-    let (customer, customer_rule) = find_customer(&envelope, &intake)?;
+    let (customer, customer_rule) = find_customer(&envelope, &intake, &caller)?;
     let known = gateway.store.directory().customer(&customer);
     let settings = known.as_ref().map(|known| &known.settings);
-    let named = find_application(&envelope, &intake)?;
+    let named = find_application(&envelope, &intake, &caller)?;
     let route = intake
         .routing
         .resolve(&customer, settings, named)
@@ -149,21 +161,44 @@ fn read(
     })
 }
 
-/// Finds the customer at the first pointer that leads to one, with that pointer.
-fn find_customer(envelope: &Envelope<'_>, intake: &Intake) -> Result<(Customer, Option<String>), Problem> {
+/// Finds the customer at the first pointer that leads to one, with that pointer. A key of one customer names it
+/// where the event does not, and no event that comes with it may name another.
+fn find_customer(
+    envelope: &Envelope<'_>,
+    intake: &Intake,
+    caller: &Caller,
+) -> Result<(Customer, Option<String>), Problem> {
     for pointer in &intake.customer_pointers {
         if let Some(name) = envelope.find(pointer).map_err(EnvelopeErrors::from)? {
             let refuse = |error| invalid(pointer, format!("names a customer, but {error}"));
-            return Ok((Customer::parse(&name).map_err(refuse)?, Some(pointer.clone())));
+            let customer = Customer::parse(&name).map_err(refuse)?;
+            if !caller.sees(&customer) {
+                return Err(auth::foreign());
+            }
+            return Ok((customer, Some(pointer.clone())));
         }
+    }
+    if let Some(own) = &caller.customer {
+        return Ok((own.clone(), Some(OF_KEY.to_owned())));
     }
     Ok((intake.routing.default_customer.clone(), None))
 }
 
-/// Finds the application at the first pointer that leads to one.
-fn find_application(envelope: &Envelope<'_>, intake: &Intake) -> Result<Option<Arc<str>>, Problem> {
+/// Finds the application at the first pointer that leads to one. Whose key is of one customer may not choose: it
+/// might be another's.
+fn find_application(
+    envelope: &Envelope<'_>,
+    intake: &Intake,
+    caller: &Caller,
+) -> Result<Option<Arc<str>>, Problem> {
     for pointer in &intake.application_pointers {
         if let Some(name) = envelope.find(pointer).map_err(EnvelopeErrors::from)? {
+            if caller.customer.is_some() {
+                let detail = format!(
+                    "this key is for one customer, and may not name an application, as {pointer} does"
+                );
+                return Err(Problem::new(Code::Forbidden, detail));
+            }
             if fits_svix_id(&name) {
                 return Ok(Some(name.as_ref().into()));
             }

@@ -5,7 +5,7 @@ use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use super::auth::{self, Scope};
+use super::auth::{self, Caller, Scope};
 use super::gateway::Gateway;
 use super::health;
 use super::problem::Problem;
@@ -83,6 +83,18 @@ struct Rows {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Check {
+    #[serde(flatten)]
+    progress: Option<Progress>,
+    /// All differences that are known.
+    found: usize,
+    /// Those that are about what was asked.
+    differences: Vec<DifferenceOut>,
+}
+
+/// How far it has come.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Progress {
     minutes: u64,
     passed_over: u64,
     passes: u64,
@@ -90,10 +102,6 @@ struct Check {
     last_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     down_to: Option<Timestamp>,
-    /// All differences that are known.
-    found: usize,
-    /// Those that are about what was asked.
-    differences: Vec<DifferenceOut>,
 }
 
 #[derive(Serialize)]
@@ -109,16 +117,17 @@ pub(super) async fn audit(
     query: Query<Vec<(String, String)>>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&request, &gateway, Scope::Read)?;
+    let caller = auth::within(&request, &gateway, Scope::Read)?;
     let mut asked = Asked::read(&query, "customer, from and to", |_, _| None);
     let minutes = asked.minutes(gateway.store.now(), None);
-    let scope = AuditScope {
+    let mut scope = AuditScope {
         customer: asked.refuse()?.customer,
         minutes,
     };
+    caller.narrow(&mut scope.customer)?;
     let audit = gateway.store.audit(scope.clone()).await?;
     let pipeline = health::pipeline(&gateway).await;
-    let check = pipeline.map(|pipeline| Check::new(&pipeline.ledger, &scope));
+    let check = pipeline.map(|pipeline| Check::new(&pipeline.ledger, &scope, &caller));
     Ok(HttpResponse::Ok().json(AuditOut {
         from: scope
             .minutes
@@ -137,7 +146,7 @@ pub(super) async fn audit(
             .rows
             .as_ref()
             .map(|rows: &RowCounts| States::of(|state| rows.beyond(&audit.ledger, state))),
-        counted: counted(&scope, audit.counted),
+        counted: counted(&scope, audit.counted, &caller),
         balanced: is_balanced(&audit, check.as_ref()),
         check,
         customer: scope.customer,
@@ -150,7 +159,7 @@ fn is_balanced(audit: &Audit, check: Option<&Check>) -> bool {
 }
 
 /// Says what was counted, and how.
-fn counted(scope: &AuditScope, counted: Counted) -> String {
+fn counted(scope: &AuditScope, counted: Counted, caller: &Caller) -> String {
     let ledger = match scope.minutes {
         None => "the ledger: counts of all time, from the table ledger",
         Some(_) => "the ledger: by the minute of acceptance, from the table ledger_minutes",
@@ -160,6 +169,10 @@ fn counted(scope: &AuditScope, counted: Counted) -> String {
         Some(_) => ", but for minutes of customers that the ledger has no counts of any more",
     };
     let rows = match (counted, &scope.customer) {
+        // The rows of a time are those of all customers.
+        (Counted::TooMany(_), _) if caller.customer.is_some() => {
+            "not counted, because too many would have to be gone through; ask for a shorter time".to_owned()
+        }
         (Counted::TooMany(count), _) => format!(
             "not counted, because {count} or more would have to be gone through, and at most {MOST_ROWS} are; \
              ask for a shorter time"
@@ -208,7 +221,8 @@ impl States {
 }
 
 impl Check {
-    fn new(check: &LedgerCheck, scope: &AuditScope) -> Self {
+    /// Shows what the caller may know: how far the check has come over all customers, one of one customer may not.
+    fn new(check: &LedgerCheck, scope: &AuditScope, caller: &Caller) -> Self {
         let of_customer = |difference: &&Difference| {
             let customer = scope.customer.as_ref();
             customer.is_none_or(|customer| difference.customer == *customer)
@@ -217,19 +231,27 @@ impl Check {
             let minutes = scope.minutes.as_ref();
             minutes.is_none_or(|minutes| difference.minute.is_some_and(|minute| minutes.contains(&minute)))
         };
-        let differences = check.differences.iter().filter(of_customer).filter(of_time);
+        let seen = check
+            .differences
+            .iter()
+            .filter(|difference| caller.sees(&difference.customer));
+        let found = seen.clone().count();
+        let differences = seen.filter(of_customer).filter(of_time);
         let differences = differences.take(NAMED).map(|difference| DifferenceOut {
             customer: difference.customer.clone(),
             minute: difference.minute.map(Timestamp::of_minute),
             detail: difference.what(),
         });
-        Self {
+        let progress = Progress {
             minutes: check.minutes,
             passed_over: check.passed_over,
             passes: check.passes,
             last_at: check.last_at,
             down_to: check.down_to,
-            found: check.differences.len(),
+        };
+        Self {
+            progress: caller.customer.is_none().then_some(progress),
+            found,
             differences: differences.collect(),
         }
     }

@@ -1,7 +1,5 @@
 //! `/customers`: what is set for customers.
 
-use std::collections::BTreeMap;
-
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
@@ -9,6 +7,7 @@ use serde_json::{Value, json};
 use super::auth::{self, Scope};
 use super::documents::{Document, DocumentOut, Place};
 use super::gateway::Gateway;
+use super::pages;
 use super::parameters::{self, Faults};
 use super::problem::{Code, Problem, shown};
 use crate::domain::Customer;
@@ -24,7 +23,7 @@ pub(super) async fn list(
     query: Query<Vec<(String, String)>>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&request, &gateway, Scope::Read)?;
+    let caller = auth::within(&request, &gateway, Scope::Read)?;
     let (mut limit, mut after) = (LIMIT.0, None);
     Faults::of(&query, |name, value| match name {
         "limit" => parameters::number(value, 1, LIMIT.1).map(|number| limit = number),
@@ -38,29 +37,49 @@ pub(super) async fn list(
         _ => Err("is not known here; known are limit and cursor".to_owned()),
     })
     .refuse()?;
+    if let Some(name) = caller.customer.clone() {
+        return own(&gateway, name, caller, after.as_ref()).await;
+    }
     let last = after.as_ref().map(|after| after.as_str().to_owned());
     let stored = SettingQuery::Page(SettingKind::Customer, last, limit);
     let stored = gateway.store.settings(stored).await?;
-    let full = stored.len() == limit as usize;
-    let mut all: BTreeMap<String, DocumentOut> = stored
+    let stored = stored
         .into_iter()
-        .map(|setting| (setting.name.clone(), DocumentOut::stored(setting)))
-        .collect();
-    let last = all.keys().next_back().cloned().filter(|_| full);
-    for (customer, known) in gateway.store.directory().of_files() {
-        let in_page = after.as_ref().is_none_or(|after| customer > *after)
-            && last.as_deref().is_none_or(|last| customer.as_str() <= last);
-        if in_page {
-            all.insert(customer.as_str().to_owned(), of_file(&customer, &known.settings));
-        }
-    }
-    let more = full || all.len() > limit as usize;
-    let data: Vec<DocumentOut> = all.into_values().take(limit as usize).collect();
+        .map(|setting| (setting.name.clone(), DocumentOut::stored(setting)));
+    let of_files = gateway.store.directory().of_files();
+    let of_files = of_files
+        .into_iter()
+        .map(|(customer, known)| (customer.as_str().to_owned(), of_file(&customer, &known.settings)));
+    let after = after.as_ref().map(Customer::as_str);
+    let (data, next) = pages::laid_over(stored.collect(), of_files, after, limit as usize);
     let mut page = json!({ "data": data });
-    if let (true, Some(last)) = (more, data.last()) {
-        page["nextCursor"] = json!(last.id);
+    if let Some(next) = next {
+        page["nextCursor"] = json!(next);
     }
     Ok(HttpResponse::Ok().json(page))
+}
+
+/// The same for a key of one customer: that one alone, where anything is set for it.
+async fn own(
+    gateway: &Gateway,
+    name: Customer,
+    caller: auth::Caller,
+    after: Option<&Customer>,
+) -> Result<HttpResponse, Problem> {
+    let mut data = Vec::new();
+    if after.is_none_or(|after| name > *after) {
+        let own = Named {
+            gateway,
+            name,
+            caller,
+        };
+        match own.find().await {
+            Ok(found) => data.push(found),
+            Err(problem) if problem.is(Code::NotFound) => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(HttpResponse::Ok().json(json!({ "data": data })))
 }
 
 /// `GET /customers/{id}`.
@@ -69,15 +88,8 @@ pub(super) async fn find(
     path: Path<String>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let customer = Named::read(&request, &gateway, &path, Scope::Read)?;
-    let directory = gateway.store.directory();
-    match directory
-        .customer(&customer.name)
-        .filter(|_| directory.is_of_file(&customer.name))
-    {
-        Some(known) => Ok(of_file(&customer.name, &known.settings).respond(false)),
-        None => Ok(DocumentOut::stored(customer.place().find().await?).respond(false)),
-    }
+    let customer = Named::to_read(&request, &gateway, &path)?;
+    Ok(customer.find().await?.respond(false))
 }
 
 /// `PUT /customers/{id}`: sets everything.
@@ -118,8 +130,8 @@ pub(super) async fn versions(
     path: Path<String>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let customer = Named::read(&request, &gateway, &path, Scope::Read)?;
-    customer.place().versions().await
+    let customer = Named::to_read(&request, &gateway, &path)?;
+    customer.seen()?.versions().await
 }
 
 /// `POST /customers/{id}/rollback`.
@@ -173,8 +185,12 @@ struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
-    fn read(request: &HttpRequest, gateway: &'a Gateway, path: &str, scope: Scope) -> Result<Self, Problem> {
-        let caller = auth::require(request, gateway, scope)?;
+    /// Reads what is asked for by anybody who may look.
+    fn to_read(request: &HttpRequest, gateway: &'a Gateway, path: &str) -> Result<Self, Problem> {
+        Self::of(auth::within(request, gateway, Scope::Read)?, gateway, path)
+    }
+
+    fn of(caller: auth::Caller, gateway: &'a Gateway, path: &str) -> Result<Self, Problem> {
         let name = Customer::parse(path)
             .map_err(|error| Problem::new(Code::NotFound, format!("{} {error}", shown(path))))?;
         Ok(Self {
@@ -184,19 +200,42 @@ impl<'a> Named<'a> {
         })
     }
 
-    /// The same where it is not a file that says what is set.
+    /// Reads what is to be changed, by those who may and where it is not a file that says what is set.
     fn to_write(
         request: &HttpRequest,
         gateway: &'a Gateway,
         path: &str,
         scope: Scope,
     ) -> Result<Self, Problem> {
-        let named = Self::read(request, gateway, path, scope)?;
+        let named = Self::of(auth::require(request, gateway, scope)?, gateway, path)?;
         if gateway.store.directory().is_of_file(&named.name) {
             let detail = "a configuration file says what is set here; change it there";
             return Err(Problem::new(Code::SetByFile, detail));
         }
         Ok(named)
+    }
+
+    /// Finds what is set, where the caller may know that.
+    async fn find(&self) -> Result<DocumentOut, Problem> {
+        let (place, directory) = (self.seen()?, self.gateway.store.directory());
+        let known = directory.customer(&self.name);
+        if let Some(known) = known.filter(|_| directory.is_of_file(&self.name)) {
+            return Ok(of_file(&self.name, &known.settings));
+        }
+        let found = DocumentOut::stored(place.find().await?);
+        Ok(DocumentOut {
+            by: self.caller.shown(found.by),
+            ..found
+        })
+    }
+
+    /// Its place, where the caller may know of it; else it is as if nothing were there.
+    fn seen(&self) -> Result<Place<'_>, Problem> {
+        let place = self.place();
+        match self.caller.sees(&self.name) {
+            true => Ok(place),
+            false => Err(place.absent()),
+        }
     }
 
     fn place(&self) -> Place<'_> {

@@ -191,7 +191,10 @@ impl Place<'_> {
         let versions: Vec<VersionOut> = found
             .iter()
             .zip(before)
-            .map(|(version, before)| VersionOut::new(version, before))
+            .map(|(version, before)| VersionOut {
+                by: self.caller.shown(version.key.clone()),
+                ..VersionOut::new(version, before)
+            })
             .collect();
         Ok(HttpResponse::Ok().json(serde_json::json!({ "data": versions })))
     }
@@ -262,13 +265,11 @@ impl Place<'_> {
         };
         let (kind, name, version) = (setting.kind, setting.name.as_str(), setting.version);
         info!(kind:%, name:% = shown(name), version, key = self.caller.key.as_deref().unwrap_or_default(); "settings were written");
-        if let Ok(Err(error)) = self.gateway.follower.send(FollowSettings).await {
-            warn!(error:%; "settings were written and are not in force here yet");
-        }
+        follow(self.gateway).await;
         Ok(DocumentOut::stored(setting).respond(created))
     }
 
-    fn absent(&self) -> Problem {
+    pub(super) fn absent(&self) -> Problem {
         Problem::new(Code::NotFound, format!("nothing is set for the {} {}", self.kind, shown(self.name)))
     }
 
@@ -304,17 +305,34 @@ impl VersionOut {
     }
 }
 
-/// Reads a body that is a document.
+/// Has what was written taken in here, so that it is in force when the answer comes. Where that fails, it is as soon
+/// as the store can be read again.
+pub(super) async fn follow(gateway: &Gateway) {
+    if let Ok(Err(error)) = gateway.follower.send(FollowSettings).await {
+        warn!(error:%; "settings were written and are not in force here yet");
+    }
+}
+
+/// Reads a body that is a document, and leaves out what an answer has beside it.
 async fn read(request: &HttpRequest, payload: Payload, gateway: &Gateway) -> Result<Document, Problem> {
+    let mut document = object(request, payload, gateway).await?;
+    READ_ONLY.iter().for_each(|name| drop(document.remove(*name)));
+    Ok(document)
+}
+
+/// Reads a body that is an object.
+pub(super) async fn object(
+    request: &HttpRequest,
+    payload: Payload,
+    gateway: &Gateway,
+) -> Result<Document, Problem> {
     let body = body::read(request, payload, gateway).await?;
     if body.bytes.len() > LARGEST {
         return Err(Problem::new(Code::BodyTooLarge, format!("settings have at most {LARGEST} bytes")));
     }
-    let mut document: Document = serde_json::from_slice(&body.bytes).map_err(|error| {
+    serde_json::from_slice(&body.bytes).map_err(|error| {
         Problem::new(Code::InvalidSettings, format!("the body must be a JSON object: {error}"))
-    })?;
-    READ_ONLY.iter().for_each(|name| drop(document.remove(*name)));
-    Ok(document)
+    })
 }
 
 /// What the store keeps is JSON.
@@ -322,7 +340,7 @@ fn parse(document: &str) -> Value {
     serde_json::from_str(document).unwrap_or_default()
 }
 
-fn refuse(faults: Vec<SettingFault>) -> Problem {
+pub(super) fn refuse(faults: Vec<SettingFault>) -> Problem {
     let words: Vec<_> = faults
         .iter()
         .map(|fault| format!("{} {}", fault.pointer, fault.detail))

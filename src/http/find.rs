@@ -45,13 +45,16 @@ pub(super) async fn find(
     });
     // Who may look at numbers need not see what customers were told.
     let scope = if with_payload { Scope::Operate } else { Scope::Read };
-    auth::require(&request, &gateway, scope)?;
+    let caller = auth::within(&request, &gateway, scope)?;
     faults.refuse()?;
     let not_found = || Problem::new(Code::NotFound, format!("there is no notification {}", shown(&path)));
     let id: NotificationId = path
         .parse()
         .map_err(|error| Problem::new(Code::NotFound, format!("{} {error}", shown(&path))))?;
-    let record = gateway.store.find(id).await?.ok_or_else(not_found)?;
+    let record = gateway.store.find(id).await?;
+    let record = record
+        .filter(|record| caller.sees(&record.customer))
+        .ok_or_else(not_found)?;
     let mut attempts = gateway.store.attempts(&record).await?;
     attempts.extend(first_try_success(&record).filter(|_| attempts.is_empty()));
     let sent_again = gateway.store.sent_again(&record).await?;
@@ -69,10 +72,13 @@ pub(super) async fn find(
         accounts.find(|account| account.name == record.account)
     });
     Ok(HttpResponse::Ok().json(Found {
-        history: history::tell(&record, &attempts, &sent_again),
+        history: history::tell(&record, &attempts, &sent_again, &caller),
         next: history::next(&record, account, gateway.store.directory().is_paused(&record.customer)),
-        notification: record.into(),
-        attempts: attempts.into_iter().map(AttemptOut::from).collect(),
+        notification: NotificationOut::new(record, &caller),
+        attempts: attempts
+            .into_iter()
+            .map(|attempt| AttemptOut::new(attempt, &caller))
+            .collect(),
         payload,
     }))
 }

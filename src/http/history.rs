@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::auth::Caller;
 use super::shapes::AttemptOut;
 use crate::actors::messages::AccountStatus;
 use crate::domain::{ApplicationRule, Attempt, Customer, Reason, RedriveId, Stage, State, Timestamp};
@@ -25,7 +26,7 @@ enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         by: Option<String>,
         customer: Customer,
-        /// The pointer to the customer in the event, or `default`.
+        /// The pointer to the customer in the event, or `key` or `default`.
         customer_from: String,
         application: String,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,11 +70,16 @@ pub(super) struct Next {
 }
 
 /// Tells everything in order.
-pub(super) fn tell(record: &Record, attempts: &[Attempt], sent_again: &[SentAgain]) -> Vec<Happened> {
-    let mut history = vec![accepted(record)];
+pub(super) fn tell(
+    record: &Record,
+    attempts: &[Attempt],
+    sent_again: &[SentAgain],
+    caller: &Caller,
+) -> Vec<Happened> {
+    let mut history = vec![accepted(record, caller)];
     history.extend(attempts.iter().map(|attempt| Happened {
         at: attempt.started_at,
-        what: What::Attempt(AttemptOut::from(attempt.clone())),
+        what: What::Attempt(AttemptOut::new(attempt.clone(), caller)),
     }));
     for again in sent_again {
         history.extend(again.died_at.map(|at| Happened {
@@ -88,8 +94,9 @@ pub(super) fn tell(record: &Record, attempts: &[Attempt], sent_again: &[SentAgai
         history.push(Happened {
             at: again.at,
             what: What::Redriven {
-                redrive: again.redrive,
-                by: again.key.clone(),
+                // The job may have been about others too.
+                redrive: again.redrive.filter(|_| caller.customer.is_none()),
+                by: caller.shown(again.key.clone()),
             },
         });
     }
@@ -107,12 +114,12 @@ pub(super) fn tell(record: &Record, attempts: &[Attempt], sent_again: &[SentAgai
     history
 }
 
-fn accepted(record: &Record) -> Happened {
+fn accepted(record: &Record, caller: &Caller) -> Happened {
     let origin = &record.origin;
     Happened {
         at: record.accepted_at,
         what: What::Accepted {
-            by: origin.key.clone(),
+            by: caller.shown(origin.key.clone()),
             customer: record.customer.clone(),
             customer_from: origin
                 .customer_rule

@@ -15,7 +15,9 @@ mod find;
 mod gateway;
 mod health;
 mod history;
+mod keys;
 mod list;
+mod pages;
 mod parameters;
 mod problem;
 mod redrive_request;
@@ -81,6 +83,20 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/customers/{id}/rollback", [(Method::POST, web::post().to(customers::roll_back))]))
         .service(resource("/customers/{id}/pause", [(Method::POST, web::post().to(customers::pause))]))
         .service(resource("/customers/{id}/resume", [(Method::POST, web::post().to(customers::resume))]))
+        .service(resource(
+            "/keys",
+            [
+                (Method::GET, web::get().to(keys::list)),
+                (Method::POST, web::post().to(keys::create)),
+            ],
+        ))
+        .service(resource(
+            "/keys/{name}",
+            [
+                (Method::GET, web::get().to(keys::find)),
+                (Method::DELETE, web::delete().to(keys::revoke)),
+            ],
+        ))
         .service(resource("/stats", [(Method::GET, web::get().to(stats::stats))]))
         .service(resource("/stats/timeseries", [(Method::GET, web::get().to(timeseries::timeseries))]))
         .service(resource("/audit", [(Method::GET, web::get().to(audit::audit))]))

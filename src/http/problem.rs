@@ -41,6 +41,8 @@ pub enum Code {
     PreconditionFailed,
     /// A file says what is set here; it cannot be changed over HTTP.
     SetByFile,
+    /// There is a key of this name.
+    KeyExists,
     /// A redrive cannot be made like that; `errors` says why.
     InvalidRedrive,
     /// The redrive is in another state than it must be.
@@ -91,6 +93,7 @@ impl Code {
             Self::InvalidHeader => "invalid_header",
             Self::PreconditionFailed => "precondition_failed",
             Self::SetByFile => "set_by_file",
+            Self::KeyExists => "key_exists",
             Self::InvalidRedrive => "invalid_redrive",
             Self::RedriveConflict => "redrive_conflict",
             Self::TooManyRedrives => "too_many_redrives",
@@ -129,6 +132,7 @@ impl Code {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ContentConflict
             | Self::SetByFile
+            | Self::KeyExists
             | Self::RedriveConflict
             | Self::TooManyRedrives
             | Self::NotDead => StatusCode::CONFLICT,
@@ -182,6 +186,11 @@ impl Problem {
             members: Vec::new(),
             headers: Vec::new(),
         }
+    }
+
+    /// Tells whether it has this code.
+    pub(super) fn is(&self, code: Code) -> bool {
+        self.code == code
     }
 
     pub(super) fn parameters(errors: Vec<Detail>) -> Self {

@@ -7,7 +7,7 @@ use log::info;
 use serde::Serialize;
 use serde_json::json;
 
-use super::auth::{self, Scope};
+use super::auth::{self, Caller, Scope};
 use super::body;
 use super::gateway::Gateway;
 use super::parameters::{self, Faults};
@@ -20,6 +20,9 @@ use crate::store::{DeadQuery, Narrowing, Redrive, Redrives};
 
 /// Redrives that may wait for their end at once.
 const UNFINISHED_MAX: usize = 64;
+
+/// The same for those that are about one customer, where a key of that customer asks for one more.
+const OWN_UNFINISHED_MAX: usize = 8;
 
 /// How many a list has where the query does not say, and at most.
 const LIMIT: (u32, u32) = (50, 250);
@@ -56,7 +59,7 @@ struct RedriveOut {
 }
 
 impl RedriveOut {
-    fn new(redrive: Redrive, now: Timestamp) -> Self {
+    fn new(redrive: Redrive, now: Timestamp, caller: &Caller) -> Self {
         let (under_way, left) = (redrive.under_way(), redrive.left());
         let seconds = std::time::Duration::try_from_secs_f64(left as f64 / redrive.rate).unwrap_or_default();
         Self {
@@ -67,7 +70,7 @@ impl RedriveOut {
             rate_per_second: redrive.rate,
             stop_after_failure_ratio: redrive.stop_ratio,
             order: if redrive.newest_first { "newest" } else { "oldest" },
-            by: redrive.key,
+            by: caller.shown(redrive.key),
             created_at: redrive.created_at,
             changed_at: redrive.changed_at,
             finished_at: redrive.finished_at,
@@ -89,9 +92,10 @@ pub(super) async fn create(
     payload: Payload,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = auth::require(&request, &gateway, Scope::Operate)?;
+    let caller = auth::within(&request, &gateway, Scope::Operate)?;
     let body = body::read(&request, payload, &gateway).await?;
-    let asked = RedriveRequest::read(&body.bytes, gateway.intake().redrive_rate)?;
+    let mut asked = RedriveRequest::read(&body.bytes, gateway.intake().redrive_rate)?;
+    caller.narrow(&mut asked.narrowing.customer)?;
     let now = gateway.store.now();
     let total = gateway.store.count_dead(DeadQuery {
         narrowing: asked.narrowing.clone(),
@@ -107,17 +111,14 @@ pub(super) async fn create(
             HttpResponse::Ok().json(json!({"dryRun": true, "total": total, "filter": asked.narrowing}))
         );
     }
-    if gateway.store.redrives(Redrives::Unfinished).await?.len() >= UNFINISHED_MAX {
-        let detail =
-            format!("{UNFINISHED_MAX} redrives have not come to their end; cancel one of them first");
-        return Err(Problem::new(Code::TooManyRedrives, detail));
-    }
+    let unfinished = gateway.store.redrives(Redrives::Unfinished).await?;
+    check_room(&unfinished, &caller)?;
     let redrive = Redrive {
         narrowing: asked.narrowing,
         rate: asked.rate,
         stop_ratio: asked.stop_ratio,
         newest_first: asked.newest_first,
-        key: caller.key,
+        key: caller.key.clone(),
         total,
         ..Redrive::begun(now)
     };
@@ -125,7 +126,33 @@ pub(super) async fn create(
     info!(redrive:% = redrive.id, total, rate = redrive.rate; "a redrive begins");
     Ok(HttpResponse::Accepted()
         .insert_header((LOCATION, format!("/redrives/{}", redrive.id)))
-        .json(RedriveOut::new(redrive, now)))
+        .json(RedriveOut::new(redrive, now, &caller)))
+}
+
+/// Makes sure that there may be one more. Those of one customer leave room for the others, and are not told how many
+/// those have.
+fn check_room(unfinished: &[Redrive], caller: &Caller) -> Result<(), Problem> {
+    let own = unfinished
+        .iter()
+        .filter(|redrive| is_seen(redrive, caller))
+        .count();
+    let most = match caller.customer {
+        Some(_) => OWN_UNFINISHED_MAX,
+        None => UNFINISHED_MAX,
+    };
+    if own >= most {
+        let detail = format!("{most} redrives have not come to their end; cancel one of them first");
+        return Err(Problem::new(Code::TooManyRedrives, detail));
+    }
+    if unfinished.len() >= UNFINISHED_MAX {
+        let detail = "more redrives are under way than the service has room for";
+        return Err(Problem::new(Code::Overloaded, detail).retry_after(60));
+    }
+    Ok(())
+}
+
+fn is_seen(redrive: &Redrive, caller: &Caller) -> bool {
+    caller.sees_what_is_of(redrive.narrowing.customer.as_ref())
 }
 
 /// `GET /redrives`: the newest first.
@@ -134,7 +161,7 @@ pub(super) async fn list(
     query: Query<Vec<(String, String)>>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&request, &gateway, Scope::Read)?;
+    let caller = auth::within(&request, &gateway, Scope::Read)?;
     let mut limit = LIMIT.0;
     let faults = Faults::of(&query, |name, value| match name {
         "limit" => parameters::number(value, 1, LIMIT.1).map(|number| limit = number),
@@ -142,10 +169,11 @@ pub(super) async fn list(
     });
     faults.refuse()?;
     let now = gateway.store.now();
-    let redrives = gateway.store.redrives(Redrives::Newest(limit)).await?;
+    let newest = Redrives::Newest(caller.customer.clone(), limit);
+    let redrives = gateway.store.redrives(newest).await?;
     let data: Vec<_> = redrives
         .into_iter()
-        .map(|redrive| RedriveOut::new(redrive, now))
+        .map(|redrive| RedriveOut::new(redrive, now, &caller))
         .collect();
     Ok(HttpResponse::Ok().json(json!({"data": data})))
 }
@@ -156,9 +184,9 @@ pub(super) async fn find(
     path: Path<String>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&request, &gateway, Scope::Read)?;
-    let redrive = existing(&gateway, &path).await?;
-    Ok(HttpResponse::Ok().json(RedriveOut::new(redrive, gateway.store.now())))
+    let caller = auth::within(&request, &gateway, Scope::Read)?;
+    let redrive = existing(&gateway, &path, &caller).await?;
+    Ok(HttpResponse::Ok().json(RedriveOut::new(redrive, gateway.store.now(), &caller)))
 }
 
 /// `POST /redrives/{id}/{what}`: pauses, resumes or cancels one.
@@ -167,7 +195,7 @@ pub(super) async fn change(
     path: Path<(String, String)>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&request, &gateway, Scope::Operate)?;
+    let caller = auth::within(&request, &gateway, Scope::Operate)?;
     let (id, what) = path.into_inner();
     let (to, from): (_, &[RedriveState]) = match what.as_str() {
         "pause" => (RedriveState::Paused, &[RedriveState::Running]),
@@ -183,7 +211,7 @@ pub(super) async fn change(
     };
     // It may come to its end, or stop, just now; then it is looked at again.
     loop {
-        let redrive = existing(&gateway, &id).await?;
+        let redrive = existing(&gateway, &id, &caller).await?;
         if !from.contains(&redrive.state) {
             let right: Vec<&str> = from.iter().map(|state| state.as_str()).collect();
             let detail =
@@ -192,8 +220,8 @@ pub(super) async fn change(
         }
         if gateway.store.change_redrive(redrive, to, None).await? {
             info!(redrive = id.as_str(), state:% = to; "an operator changed a redrive");
-            let redrive = existing(&gateway, &id).await?;
-            return Ok(HttpResponse::Ok().json(RedriveOut::new(redrive, gateway.store.now())));
+            let redrive = existing(&gateway, &id, &caller).await?;
+            return Ok(HttpResponse::Ok().json(RedriveOut::new(redrive, gateway.store.now(), &caller)));
         }
     }
 }
@@ -204,13 +232,16 @@ pub(super) async fn one(
     path: Path<String>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let caller = auth::require(&request, &gateway, Scope::Operate)?;
+    let caller = auth::within(&request, &gateway, Scope::Operate)?;
     let id: NotificationId = path
         .parse()
         .map_err(|error| Problem::new(Code::NotFound, format!("{} {error}", shown(&path))))?;
     let not_found = || Problem::new(Code::NotFound, format!("there is no notification {id}"));
-    let record = gateway.store.find(id).await?.ok_or_else(not_found)?;
-    if !gateway.store.redrive_one(&record, caller.key).await? {
+    let record = gateway.store.find(id).await?;
+    let record = record
+        .filter(|record| caller.sees(&record.customer))
+        .ok_or_else(not_found)?;
+    if !gateway.store.redrive_one(&record, caller.key.clone()).await? {
         let detail = format!("the notification is {}; only a dead one can be sent again", record.state);
         return Err(Problem::new(Code::NotDead, detail).member("state", json!(record.state)));
     }
@@ -222,13 +253,15 @@ pub(super) async fn one(
     let record = gateway.store.find(id).await?.ok_or_else(not_found)?;
     Ok(HttpResponse::Accepted()
         .insert_header((LOCATION, format!("/notifications/{id}")))
-        .json(NotificationOut::from(record)))
+        .json(NotificationOut::new(record, &caller)))
 }
 
-async fn existing(gateway: &Gateway, id: &str) -> Result<Redrive, Problem> {
+/// Finds a job that the caller may know of.
+async fn existing(gateway: &Gateway, id: &str, caller: &Caller) -> Result<Redrive, Problem> {
     let id: RedriveId = id
         .parse()
         .map_err(|error| Problem::new(Code::NotFound, format!("{} {error}", shown(id))))?;
     let found = gateway.store.redrives(Redrives::One(id)).await?.pop();
+    let found = found.filter(|redrive| is_seen(redrive, caller));
     found.ok_or_else(|| Problem::new(Code::NotFound, format!("there is no redrive {id}")))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::auth::Caller;
 use crate::domain::{Attempt, Customer, EventId, NotificationId, Reason, Stage, State, Timestamp};
 use crate::store::Record;
 
@@ -44,11 +45,17 @@ pub(super) struct NotificationOut {
     digest: String,
 }
 
-impl From<Record> for NotificationOut {
-    fn from(record: Record) -> Self {
+impl NotificationOut {
+    /// Shows what the caller may know. The id at Svix would tell one of one customer whether another has posted the
+    /// same.
+    pub(super) fn new(record: Record, caller: &Caller) -> Self {
         Self {
             id: record.id,
-            event_id: record.event_id,
+            event_id: if caller.customer.is_some() {
+                record.event_key
+            } else {
+                record.event_id
+            },
             customer: record.customer,
             account: record.account.as_str().to_owned(),
             application: record.application,
@@ -107,8 +114,9 @@ pub(super) struct AttemptOut {
     replica: Option<String>,
 }
 
-impl From<Attempt> for AttemptOut {
-    fn from(attempt: Attempt) -> Self {
+impl AttemptOut {
+    /// Shows what the caller may know: which processes there are is nothing for one of one customer.
+    pub(super) fn new(attempt: Attempt, caller: &Caller) -> Self {
         Self {
             number: attempt.number,
             step: attempt.step,
@@ -121,7 +129,7 @@ impl From<Attempt> for AttemptOut {
             outcome: attempt.answer.as_str(),
             status: attempt.status,
             detail: attempt.detail,
-            replica: attempt.replica,
+            replica: attempt.replica.filter(|_| caller.customer.is_none()),
         }
     }
 }

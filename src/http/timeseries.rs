@@ -76,8 +76,9 @@ pub(super) async fn timeseries(
     query: Query<Vec<(String, String)>>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&request, &gateway, Scope::Read)?;
-    let scope = read(&query, gateway.store.now())?;
+    let caller = auth::within(&request, &gateway, Scope::Read)?;
+    let mut scope = read(&query, gateway.store.now())?;
+    caller.narrow(&mut scope.customer)?;
     let totals = gateway.store.series(scope.clone()).await?;
     let SeriesScope {
         customer,

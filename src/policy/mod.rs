@@ -24,5 +24,8 @@ pub use gate::{Admission, Gate, GateRules, GateState};
 pub use pace::Pace;
 pub use redrive::RedriveProgress;
 pub use routing::{Route, Routing, UnknownCustomers};
-pub use settings::{CustomerSettings, Fault as SettingFault, RetrySettings, difference, merge};
+pub use settings::{
+    CustomerSettings, Fault as SettingFault, KeyGrant, KeyRequest, KeySettings, RetrySettings, difference,
+    merge,
+};
 pub use share::Share;

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use log::{error, info};
 use serde_json::{Map, Value};
 
+use super::known_keys::{KnownKey, KnownKeys};
 use super::settings::{Setting, SettingKind};
-use crate::domain::Customer;
+use crate::domain::{Customer, KeyDigest};
 use crate::policy::{CustomerSettings, Filter, FilterInput, Rules, SettingFault, Verdict};
 
 /// What is set for a customer, and in which version.
@@ -63,6 +65,7 @@ struct Known {
     customers: HashMap<Customer, Arc<KnownCustomer>>,
     /// What files say, which holds whatever else does.
     of_files: HashMap<Customer, Arc<KnownCustomer>>,
+    keys: KnownKeys,
 }
 
 impl Directory {
@@ -74,11 +77,31 @@ impl Directory {
         found.or_else(|| known.customers.get(customer)).cloned()
     }
 
+    /// Returns the key that has this digest, where the store keeps one.
+    #[must_use]
+    pub fn key(&self, digest: &KeyDigest) -> Option<Arc<KnownKey>> {
+        self.read().keys.find(digest)
+    }
+
+    /// Tells whether the store keeps any key.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        !self.read().keys.is_empty()
+    }
+
     /// Returns the rules of a customer's retries, where `all` are everybody's.
     #[must_use]
     pub fn rules(&self, customer: &Customer, all: &Rules) -> Rules {
         self.customer(customer)
             .map_or(*all, |known| known.settings.rules(all))
+    }
+
+    /// Returns how long a request for a customer may take, where it is `usual` for all.
+    #[must_use]
+    pub fn request_timeout(&self, customer: &Customer, usual: Duration) -> Duration {
+        let known = self.customer(customer);
+        let own = known.and_then(|known| known.settings.retry.request_timeout_ms);
+        own.map_or(usual, Duration::from_millis)
     }
 
     /// Tells whether nothing of a customer goes out for now.
@@ -134,12 +157,15 @@ impl Directory {
 
 impl Known {
     fn apply(&mut self, change: &Setting) {
-        let Setting {
-            kind, name, version, ..
-        } = change;
-        if *kind != SettingKind::Customer {
-            return;
+        match change.kind {
+            SettingKind::Customer => self.apply_to_customer(change),
+            SettingKind::Key => self.keys.apply(change),
+            SettingKind::Account => {}
         }
+    }
+
+    fn apply_to_customer(&mut self, change: &Setting) {
+        let Setting { name, version, .. } = change;
         let Ok(customer) = Customer::parse(name) else {
             return error!(name:?, version; "settings belong to no customer that there can be");
         };

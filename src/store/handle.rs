@@ -11,6 +11,7 @@ use super::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
 use super::clock::Clock;
 use super::condition::SharedCondition;
 use super::directory::Directory;
+use super::key_uses::KeyUses;
 use super::port::{ReadSide, WriteSide};
 use super::query::{Filter, Page};
 use super::retention::Retention;
@@ -48,6 +49,7 @@ pub struct Store {
     clock: Clock,
     condition: SharedCondition,
     pub(super) directory: Arc<Directory>,
+    pub(super) key_uses: KeyUses,
 }
 
 impl Store {
@@ -85,7 +87,8 @@ impl Store {
             max_batch: options.max_batch,
             retention: options.retention,
         };
-        Writer::new(write_side, writer_options, clock.clone(), condition.clone())
+        let key_uses = KeyUses::default();
+        Writer::new(write_side, writer_options, clock.clone(), condition.clone(), key_uses.clone())
             .spawn(accept_queue, command_queue)?;
         Ok(Self {
             accepts,
@@ -96,6 +99,7 @@ impl Store {
             clock,
             condition,
             directory: Arc::default(),
+            key_uses,
         })
     }
 

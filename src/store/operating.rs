@@ -1,5 +1,6 @@
 //! The store as operators need it: dead letters, their kinds, sending them again, and what is set.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::operations::{Operation, Reply};
@@ -9,7 +10,7 @@ use super::{
     SentAgain, Setting, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion, Store,
     StoreError,
 };
-use crate::domain::RedriveState;
+use crate::domain::{RedriveState, Timestamp};
 
 /// Changed settings that are read at once.
 const CHANGES: u32 = 1000;
@@ -176,6 +177,19 @@ impl Store {
         let change = Box::new(change);
         self.operate(|reply| Operation::ChangeSetting { change, reply })
             .await
+    }
+
+    /// Notes that a key was used, to be written a little later; nobody waits for that.
+    pub fn note_key_use(&self, name: &str) {
+        self.key_uses.note(name, self.now());
+    }
+
+    /// Finds when these keys were last used, those that were. What was noted a moment ago is not among it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn key_uses(&self, names: Vec<String>) -> Result<HashMap<String, Timestamp>, StoreError> {
+        Ok(self.reader.key_uses(names).await?.into_iter().collect())
     }
 
     async fn operate<T>(&self, operation: impl FnOnce(Reply<T>) -> Operation) -> Result<T, StoreError> {

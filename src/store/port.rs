@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
+use super::key_uses::KeyUse;
 use super::lease::{LeasedRow, Term};
 use super::query::{Filter, Page};
 use super::redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
@@ -132,6 +133,9 @@ pub(super) trait WriteSide: Send + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<SettingChanged, StoreError>>;
 
+    /// Writes when keys were last used.
+    fn note_key_uses(&mut self, uses: &[KeyUse]) -> impl Future<Output = Result<(), StoreError>>;
+
     /// Deletes what is over among the `limit` rows after `after`, with all that belongs to it, and old requests
     /// of those that stay. Returns the last row looked at, or nothing where nothing after it can be over.
     fn prune(
@@ -204,6 +208,9 @@ pub(super) trait ReadSide: Send + Sync + 'static {
         name: String,
         before: i64,
     ) -> BoxFuture<'_, Result<Vec<SettingVersion>, StoreError>>;
+
+    /// Finds when these keys were last used, those that were.
+    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>>;
 
     /// Lets go of its connections.
     fn close(&self) -> BoxFuture<'_, ()>;

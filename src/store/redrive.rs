@@ -133,7 +133,7 @@ pub struct SentAgain {
 }
 
 /// Which redrives are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redrives {
     /// This one.
     One(RedriveId),
@@ -141,8 +141,8 @@ pub enum Redrives {
     Running,
     /// Those that have not come to their end.
     Unfinished,
-    /// So many, the newest first.
-    Newest(u32),
+    /// So many, the newest first; of those that are about one customer alone, where one is named.
+    Newest(Option<Customer>, u32),
 }
 
 named! {

@@ -27,9 +27,10 @@ where
 {
     /// Stores a new job.
     pub(super) async fn add(connection: &mut DB::Connection, redrive: &Redrive) -> Result<(), StoreError> {
+        let customer = redrive.narrowing.customer.as_ref();
         sqlx::query::<DB>(
             "INSERT INTO redrives (id, filter, rate, stop_ratio, newest_first, by_key, state, created_at, \
-               changed_at, paced_to_us, total) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+               changed_at, paced_to_us, total, customer) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(redrive.id.as_bytes().to_vec())
         .bind(serde_json::to_string(&redrive.narrowing).unwrap_or_default())
@@ -42,6 +43,7 @@ where
         .bind(redrive.changed_at.as_millis())
         .bind(redrive.paced_to_us)
         .bind(redrive.total)
+        .bind(customer.map(|customer| customer.as_str().to_owned()))
         .execute(connection)
         .await?;
         Ok(())
@@ -120,7 +122,14 @@ where
             Redrives::One(id) => query.push(" WHERE id = ").push_bind(id.as_bytes().to_vec()),
             Redrives::Running => query.push(" WHERE state = 'running' ORDER BY id"),
             Redrives::Unfinished => query.push(" WHERE state NOT IN ('cancelled', 'completed') ORDER BY id"),
-            Redrives::Newest(limit) => query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit)),
+            Redrives::Newest(customer, limit) => {
+                if let Some(customer) = customer {
+                    query
+                        .push(" WHERE customer = ")
+                        .push_bind(customer.as_str().to_owned());
+                }
+                query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit))
+            }
         };
         let found = query.build().fetch_all(connection).await?;
         Ok(found.iter().map(redrive).collect::<Result<_, _>>()?)

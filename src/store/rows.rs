@@ -179,8 +179,8 @@ pub(super) fn notification(
 }
 
 /// The columns of a [`Record`].
-pub(super) const RECORD_COLUMNS: &str = "seq, id, event_id, customer, account, application, event_type, state, \
-    reason, detail, status, occurred_at, accepted_at, due_at, settled_at, stage, stage_since, resends, attempts, \
+pub(super) const RECORD_COLUMNS: &str = "seq, id, event_key, event_id, customer, account, application, event_type, \
+    state, reason, detail, status, occurred_at, accepted_at, due_at, settled_at, stage, stage_since, resends, attempts, \
     spent, ambiguous, message_id, sent_at, sent_ms, digest, expires_at, accepted_by, customer_rule, \
     application_rule, settings_version, filter, replica, redrives, payload_start, payload_end";
 
@@ -200,6 +200,7 @@ pub(super) fn record(row: &impl Fields) -> Result<Record, sqlx::Error> {
     Ok(Record {
         row: int(row, "seq")?,
         id: id(row)?,
+        event_key: EventId::from_stored(text(row, "event_key")?),
         event_id: EventId::from_stored(text(row, "event_id")?),
         customer: customer(row)?,
         account: AccountName::new(text(row, "account")?),

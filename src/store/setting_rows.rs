@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use sqlx::{Database, Encode, Executor, IntoArguments, QueryBuilder, Type};
 
 use super::fields::Fields;
+use super::key_uses::KeyUseRows;
 use super::settings::{Setting, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion};
 use super::{StoreError, rows};
 use crate::domain::Timestamp;
@@ -46,6 +47,9 @@ where
         let version = last.as_ref().map_or(1, |last| last.version + 1);
         let written = Self::write(connection, change, version, now).await?;
         Self::keep_version(connection, change, version, now).await?;
+        if change.kind == SettingKind::Key && change.document.is_none() {
+            KeyUseRows::<DB>::forget(connection, change.name.clone()).await?;
+        }
         Ok(SettingChanged::Written {
             created: there.is_none(),
             now: written,

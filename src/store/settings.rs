@@ -1,4 +1,4 @@
-//! What is set for customers and accounts, as the store keeps it: documents whose content others know.
+//! What is set for customers, accounts and keys, as the store keeps it: documents whose content others know.
 
 use crate::domain::{Timestamp, named};
 
@@ -9,6 +9,8 @@ named! {
         Customer = "customer",
         /// An account at Svix.
         Account = "account",
+        /// A key that callers may show.
+        Key = "key",
     }
 }
 

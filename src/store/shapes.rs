@@ -158,7 +158,9 @@ pub struct Record {
     pub row: i64,
     /// Its id.
     pub id: NotificationId,
-    /// Its id at Svix.
+    /// What makes two posts the same event.
+    pub event_key: EventId,
+    /// Its id at Svix: the key, or a digest where the key is taken there.
     pub event_id: EventId,
     /// Whose webhooks it feeds.
     pub customer: Customer,

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::clock::Clock;
 use super::condition::SharedCondition;
+use super::key_uses::KeyUses;
 use super::lease::{LeasedRow, Term};
 use super::port::{AcceptReceipt, Claimed, WriteSide};
 use super::pruning::{Done, Pruning, Step};
@@ -45,10 +46,17 @@ pub(super) struct Writer<W> {
     next_revival: Instant,
     next_keep_up: Instant,
     pruning: Pruning,
+    key_uses: KeyUses,
 }
 
 impl<W: WriteSide> Writer<W> {
-    pub(super) fn new(side: W, options: WriterOptions, clock: Clock, condition: SharedCondition) -> Self {
+    pub(super) fn new(
+        side: W,
+        options: WriterOptions,
+        clock: Clock,
+        condition: SharedCondition,
+        key_uses: KeyUses,
+    ) -> Self {
         let (releases, released) = mpsc::unbounded_channel();
         Self {
             term: side.term(),
@@ -63,6 +71,7 @@ impl<W: WriteSide> Writer<W> {
             next_revival: Instant::now(),
             next_keep_up: Instant::now(),
             pruning: Pruning::new(options.retention, Instant::now()),
+            key_uses,
         }
     }
 
@@ -104,6 +113,9 @@ impl<W: WriteSide> Writer<W> {
             self.keep_up().await;
             self.prune().await;
             if let Some(close) = self.waiting.close.take() {
+                if close.clean && self.trouble.is_none() {
+                    self.write_key_uses().await;
+                }
                 let clean = close.clean && self.waiting.writes.outcomes.is_empty();
                 let closed = self.side.close(clean, self.clock.now()).await;
                 // Whoever asked may have stopped waiting.
@@ -292,9 +304,23 @@ impl<W: WriteSide> Writer<W> {
         }
         self.next_keep_up = Instant::now() + KEEP_UP_INTERVAL;
         match self.side.keep_up().await {
-            Ok(()) => {}
+            Ok(()) => self.write_key_uses().await,
             Err(error) if error.is_unavailable() => self.in_trouble(error),
             Err(error) => warn!(error:err; "the store's regular work could not be done"),
+        }
+    }
+
+    async fn write_key_uses(&mut self) {
+        let uses = self.key_uses.take();
+        if uses.is_empty() {
+            return;
+        }
+        if let Err(error) = self.side.note_key_uses(&uses).await {
+            warn!(error:err; "when keys were last used could not be written; tried again later");
+            self.key_uses.put_back(uses);
+            if error.is_unavailable() {
+                self.in_trouble(error);
+            }
         }
     }
 

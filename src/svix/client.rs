@@ -79,16 +79,22 @@ impl Client {
         Ok(Self { http })
     }
 
-    /// Carries out one step for a notification.
-    pub async fn perform(&self, account: &Account, notification: &Notification, step: &Step) -> Exchange {
+    /// Carries out one step for a notification, within so much time from the connection to the answer.
+    pub async fn perform(
+        &self,
+        account: &Account,
+        notification: &Notification,
+        step: &Step,
+        timeout: Duration,
+    ) -> Exchange {
         let started = Instant::now();
         let exchange = self.exchange(account, notification, step);
-        let mut exchange = match actix_rt::time::timeout(account.request_timeout, exchange).await {
+        let mut exchange = match actix_rt::time::timeout(timeout, exchange).await {
             Ok(exchange) => exchange,
             Err(_) => Exchange {
                 answer: Answer::Ambiguous,
                 status: None,
-                detail: format!("no answer within {} ms", account.request_timeout.as_millis()),
+                detail: format!("no answer within {} ms", timeout.as_millis()),
                 duration: Duration::ZERO,
             },
         };

@@ -298,6 +298,18 @@ async fn a_customers_own_retry_policy_holds_for_what_is_queued_too() {
     assert_eq!(found(client, &patient).await["state"], "queued");
     set(client, "patient", json!({"retry": {"maxAgeS": 1}})).await;
     eventually("and one is too old", async || found(client, &patient).await["state"] == "expired").await;
+    // One that gives Svix less time than it takes calls it unanswered.
+    app.sandbox.set_faults(Faults {
+        hang_before: true,
+        ..Faults::default()
+    });
+    set(client, "curt", json!({"retry": {"requestTimeoutMs": 50}})).await;
+    let curt = post(client, "curt", "c1").await;
+    eventually("it does not wait for long", async || {
+        let attempts = found(client, &curt).await["attempts"].take();
+        attempts[0]["detail"] == "no answer within 50 ms"
+    })
+    .await;
 }
 
 #[actix_web::test]
@@ -523,5 +535,5 @@ async fn a_filter_that_cannot_be_is_refused_with_the_place_of_the_mistake() {
         .collect();
     assert_eq!(pointers, ["/filter/include/0", "/filter/expression"]);
     let detail = errors[1]["detail"].as_str().unwrap();
-    assert!(detail.contains("line 2, column 3; byte 16"), "{detail}");
+    assert!(detail.contains("line 2, column 9; byte 22"), "{detail}");
 }

@@ -4,12 +4,12 @@ use std::process::{Command, Output};
 use crate::support::{Answer, TestApp, World, event, eventually};
 
 /// A key as the command prints it.
-struct NewKey {
-    key: String,
+pub(crate) struct NewKey {
+    pub(crate) key: String,
     /// The table for a configuration file.
     table: String,
     /// The entry for the environment.
-    entry: String,
+    pub(crate) entry: String,
 }
 
 fn keys_new(arguments: &[&str]) -> Output {
@@ -19,7 +19,7 @@ fn keys_new(arguments: &[&str]) -> Output {
 }
 
 /// Makes a key with the binary.
-fn new_key(name: &str, scopes: &str) -> NewKey {
+pub(crate) fn new_key(name: &str, scopes: &str) -> NewKey {
     let output = keys_new(&["--name", name, "--scope", scopes]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8(output.stdout).expect("it prints text");

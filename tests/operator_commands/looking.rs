@@ -201,6 +201,16 @@ fn audit(balanced: bool) -> String {
 }
 
 #[actix_web::test]
+async fn an_audit_with_a_key_of_one_customer_says_nothing_of_how_far_the_check_is() {
+    let mut answer: serde_json::Value = serde_json::from_str(&audit(true)).unwrap();
+    answer["check"] = json!({"found": 0, "differences": []});
+    let service = Scripted::answering(&[(200, &answer.to_string())]);
+    let ran = Operator::of(&service.url).run(&["audit"]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.printed.contains("balanced: every") && !ran.printed.contains("compared"), "{}", ran.printed);
+}
+
+#[actix_web::test]
 async fn an_audit_shows_the_equation_and_exits_with_whether_it_holds() {
     for (balanced, code, verdict, accepted) in
         [(true, 0, "balanced: every", 10), (false, 1, "NOT balanced", 11)]

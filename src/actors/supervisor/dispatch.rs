@@ -99,12 +99,14 @@ impl SupervisorActor {
                 Turn::Send { entry, probe } => {
                     let (notification, step) = (entry.notification.clone(), entry.step.clone());
                     let to = lane.account().clone();
+                    let timeout = directory.request_timeout(&notification.customer, to.request_timeout);
                     let flight = self.take_off(&account, entry, probe);
                     jobs.push(Job {
                         flight,
                         account: to,
                         notification,
                         step,
+                        timeout,
                     });
                     self.turns.join(account);
                 }

@@ -19,8 +19,8 @@ impl SupervisorActor {
         let directory = self.around.store.directory().clone();
         let mut back = Vec::new();
         for (account, lane) in &mut self.lanes {
-            let is_paused = |entry: &Box<Entry>| directory.is_paused(&entry.notification.customer);
-            back.extend(lane.queues().cut(0, is_paused));
+            let is_paused = |entry: &Entry| directory.is_paused(&entry.notification.customer);
+            back.extend(lane.queues().cut(0, |entry| is_paused(entry)));
             lane.queues().release_all();
             self.turns.wake(account);
         }

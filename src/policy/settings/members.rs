@@ -58,7 +58,7 @@ impl<'f> Members<'f> {
     }
 
     /// Takes a member. One that is null is not there.
-    fn take(&mut self, name: &'static str) -> Option<Value> {
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
         self.left.remove(name).filter(|value| !value.is_null())
     }
@@ -68,8 +68,30 @@ impl<'f> Members<'f> {
         self.faults.add(pointer, detail);
     }
 
+    /// Tells whether a member is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.left.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Reads a member that must be there.
+    pub(super) fn required<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self, &'static str) -> Option<T>,
+    ) -> Option<T> {
+        if !self.has(name) {
+            self.refuse(name, "is missing");
+        }
+        read(self, name)
+    }
+
     /// Reads a member that is made of another type.
-    fn read<T>(&mut self, name: &'static str, right: &str, read: impl Fn(&Value) -> Option<T>) -> Option<T> {
+    pub(super) fn read<T>(
+        &mut self,
+        name: &'static str,
+        right: &str,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Option<T> {
         let value = self.take(name)?;
         let read = read(&value);
         if read.is_none() {

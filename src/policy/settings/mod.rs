@@ -1,9 +1,11 @@
-//! What can be set for customers and accounts: documents in, settings out.
+//! What can be set for customers, accounts and keys: documents in, settings out.
 
 mod customer;
+mod key;
 mod members;
 mod patch;
 
 pub use customer::{CustomerSettings, RetrySettings};
+pub use key::{KeyGrant, KeyRequest, KeySettings};
 pub use members::Fault;
 pub use patch::{difference, merge};

@@ -91,6 +91,7 @@ macro_rules! contract {
                 dead_letters_are_grouped_by_what_they_have_in_common,
                 a_dead_letter_that_is_sent_again_begins_anew_under_its_id,
                 a_redrive_gets_on_step_by_step_and_counts_what_came_of_it,
+                redrives_of_one_customer_are_listed_apart,
                 many_dead_letters_at_once_are_counted_by_kind,
             ],
             setting: [
@@ -102,6 +103,7 @@ macro_rules! contract {
                 old_versions_leave,
                 secrets_stay_until_others_come_or_all_is_deleted,
                 changes_at_once_get_revisions_of_their_own,
+                the_last_use_of_a_key_is_kept_until_it_is_revoked,
             ],
             settling: [
                 requests_and_progress_are_given_back,

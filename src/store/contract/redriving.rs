@@ -359,7 +359,7 @@ pub(super) async fn a_redrive_gets_on_step_by_step_and_counts_what_came_of_it<F:
     let after = now().await;
     assert_eq!((after.why, after.finished_at.is_some()), (why, true));
     assert_eq!(store.redrives(Redrives::Unfinished).await.unwrap(), []);
-    assert_eq!(store.redrives(Redrives::Newest(5)).await.unwrap().len(), 1);
+    assert_eq!(store.redrives(Redrives::Newest(None, 5)).await.unwrap().len(), 1);
     assert_eq!(store.totals().await.unwrap().difference(), 0);
 }
 
@@ -378,4 +378,32 @@ pub(super) async fn many_dead_letters_at_once_are_counted_by_kind<F: Fixture>() 
     let groups = store.dead_groups(Narrowing::default(), by, 10).await.unwrap();
     assert_eq!(groups.iter().map(|group| group.dead).collect::<Vec<_>>(), [100, 100]);
     assert_eq!(store.count_dead(query(Narrowing::default())).await.unwrap(), 200);
+}
+
+pub(super) async fn redrives_of_one_customer_are_listed_apart<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    store.add_redrive(Redrive::begun(store.now())).await.unwrap();
+    for name in ["acme", "globex", "acme"] {
+        let job = Redrive {
+            narrowing: Narrowing {
+                customer: Some(customer(name)),
+                ..Narrowing::default()
+            },
+            ..Redrive::begun(store.now())
+        };
+        store.add_redrive(job).await.unwrap();
+    }
+    for (name, limit, right, why) in [
+        ("acme", 5, 2, "those of one customer"),
+        ("acme", 1, 1, "up to so many"),
+        ("nobody", 5, 0, "not those of all"),
+    ] {
+        let found = store
+            .redrives(Redrives::Newest(Some(customer(name)), limit))
+            .await;
+        assert_eq!(found.unwrap().len(), right, "{why}");
+    }
+    assert_eq!(store.redrives(Redrives::Newest(None, 5)).await.unwrap().len(), 4, "all of them");
+    store.close(true).await.unwrap();
 }

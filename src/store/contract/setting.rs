@@ -1,4 +1,4 @@
-//! What is set for customers and accounts.
+//! What is set for customers and accounts, and the keys that callers show.
 
 use super::Fixture;
 use crate::store::{
@@ -230,5 +230,53 @@ pub(super) async fn changes_at_once_get_revisions_of_their_own<F: Fixture>() {
     let mut revisions = futures_util::future::join_all(changes).await;
     revisions.sort_unstable();
     assert_eq!(revisions, (1..=40).collect::<Vec<_>>());
+    store.close(true).await.unwrap();
+}
+
+pub(super) async fn the_last_use_of_a_key_is_kept_until_it_is_revoked<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let key = SettingChange {
+        kind: SettingKind::Key,
+        ..put("ci", "{}")
+    };
+    written(&store, key.clone()).await;
+    let before = store.now();
+    for name in ["ops", "ci", "ci"] {
+        store.note_key_use(name);
+    }
+    // A clean stop writes what waits.
+    store.close(true).await.unwrap();
+    let store = fixture.open().await;
+    let uses = async |store: &Store| {
+        let asked = ["ci", "ops", "nobody"].map(str::to_owned).to_vec();
+        store.key_uses(asked).await.unwrap()
+    };
+    let first = uses(&store).await;
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert!(first.values().all(|at| *at >= before));
+    store.close(true).await.unwrap();
+    fixture
+        .tamper("UPDATE key_uses SET used_at = 9000000000000000 WHERE name = 'ops'")
+        .await;
+    let store = fixture.open().await;
+    ["ops", "ci"].iter().for_each(|name| store.note_key_use(name));
+    store.close(true).await.unwrap();
+    let store = fixture.open().await;
+    let second = uses(&store).await;
+    assert_eq!(second["ops"].as_millis(), 9_000_000_000_000_000, "what another wrote later stays");
+    assert!(second["ci"] >= first["ci"]);
+    let revoked = SettingChange {
+        cause: SettingCause::Delete,
+        document: None,
+        ..key
+    };
+    written(&store, revoked).await;
+    assert_eq!(
+        uses(&store).await.into_keys().collect::<Vec<_>>(),
+        ["ops"],
+        "with the key its use is forgotten"
+    );
+    assert!(store.key_uses(Vec::new()).await.unwrap().is_empty());
     store.close(true).await.unwrap();
 }

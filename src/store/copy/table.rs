@@ -146,7 +146,7 @@ pub(super) static BELONGINGS: LazyLock<[Table; 4]> = LazyLock::new(|| {
 });
 
 /// What is carried over at the end.
-pub(super) static AT_THE_END: LazyLock<[Table; 6]> = LazyLock::new(|| {
+pub(super) static AT_THE_END: LazyLock<[Table; 7]> = LazyLock::new(|| {
     [
         Table::new("settings", &["kind", "name"])
             .with(Kind::Text, &["kind", "name", "document", "by_key"])
@@ -155,11 +155,14 @@ pub(super) static AT_THE_END: LazyLock<[Table; 6]> = LazyLock::new(|| {
         Table::new("setting_versions", &["kind", "name", "version"])
             .with(Kind::Text, &["kind", "name", "change", "document", "by_key"])
             .with(Kind::Int, &["version", "at"]),
+        Table::new("key_uses", &["name"])
+            .with(Kind::Text, &["name"])
+            .with(Kind::Int, &["used_at"]),
         Table::new("redrives", &["id"])
             .with(Kind::Int, &["created_at", "changed_at", "finished_at", "paced_to_us", "cursor"])
             .with(Kind::Int, &["total", "sent", "delivered", "dead", "expired"])
             .with(Kind::Int, &["forgiven_dead", "forgiven_settled"])
-            .with(Kind::Text, &["filter", "by_key", "state", "why"])
+            .with(Kind::Text, &["filter", "by_key", "state", "why", "customer"])
             .with(Kind::Bytes, &["id"])
             .with(Kind::Real, &["rate", "stop_ratio"])
             .with(Kind::Flag, &["newest_first"]),

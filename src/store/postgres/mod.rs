@@ -32,6 +32,7 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use super::changes::Changes;
+use super::key_uses::{KeyUse, KeyUseRows};
 use super::lease::{LeasedRow, Term};
 use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
 use super::redrive_rows::RedriveRows;
@@ -249,6 +250,11 @@ impl WriteSide for Postgres {
             SettingRows::<sqlx::Postgres>::change(connection, change, now).await
         })
         .await
+    }
+
+    async fn note_key_uses(&mut self, uses: &[KeyUse]) -> Result<(), StoreError> {
+        self.within(async |connection, _| KeyUseRows::<sqlx::Postgres>::note(connection, uses).await)
+            .await
     }
 
     async fn prune(&mut self, after: i64, limit: u32, cutoffs: &Cutoffs) -> Result<Option<i64>, StoreError> {

@@ -12,6 +12,7 @@ use super::audit::{self, QUERIES};
 use super::pool::Pool;
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
 use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
+use crate::store::key_uses::{KeyUse, KeyUseRows};
 use crate::store::narrowing::{ALL, Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
@@ -232,6 +233,11 @@ impl ReadSide for Reader {
     ) -> BoxFuture<'_, Result<Vec<SettingVersion>, StoreError>> {
         self.pool
             .ask(move |connection| SettingRows::<Postgres>::versions(connection, kind, name, before).boxed())
+    }
+
+    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
+        self.pool
+            .ask(move |connection| KeyUseRows::<Postgres>::find(connection, names).boxed())
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

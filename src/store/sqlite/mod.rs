@@ -20,6 +20,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::changes::Changes;
 use super::clock::Clock;
+use super::key_uses::{KeyUse, KeyUseRows};
 use super::lease::{LeasedRow, Term};
 use super::port::{AcceptReceipt, Batch, Claimed, WriteSide};
 use super::redrive_rows::RedriveRows;
@@ -257,6 +258,10 @@ impl WriteSide for Sqlite {
         let changed = SettingRows::<sqlx::Sqlite>::change(&mut transaction, change, now).await?;
         transaction.commit().await?;
         Ok(changed)
+    }
+
+    async fn note_key_uses(&mut self, uses: &[KeyUse]) -> Result<(), StoreError> {
+        KeyUseRows::<sqlx::Sqlite>::note(&mut self.connection, uses).await
     }
 
     async fn prune(&mut self, after: i64, limit: u32, cutoffs: &Cutoffs) -> Result<Option<i64>, StoreError> {

@@ -10,6 +10,7 @@ use sqlx::{QueryBuilder, Sqlite};
 
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
 use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, Queries, SeriesScope};
+use crate::store::key_uses::{KeyUse, KeyUseRows};
 use crate::store::narrowing::{Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
@@ -191,6 +192,14 @@ impl ReadSide for Reader {
         async move {
             let mut connection = self.pool.acquire().await?;
             SettingRows::<Sqlite>::versions(&mut connection, kind, name, before).await
+        }
+        .boxed()
+    }
+
+    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
+        async move {
+            let mut connection = self.pool.acquire().await?;
+            KeyUseRows::<Sqlite>::find(&mut connection, names).await
         }
         .boxed()
     }

@@ -2,6 +2,7 @@
 
 mod app;
 mod client;
+mod keys;
 mod problems;
 mod process;
 mod raw;
@@ -12,6 +13,7 @@ mod world;
 
 pub(crate) use app::TestApp;
 pub(crate) use client::{Answer, Client, event};
+pub(crate) use keys::{ADMIN, admin, stored_key};
 pub(crate) use problems::{assert_at_fault, assert_problem, still_works};
 pub(crate) use process::TestProcess;
 pub(crate) use raw::{connect, head, parse_answer, read_answer, trickle};

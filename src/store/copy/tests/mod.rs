@@ -54,9 +54,9 @@ async fn full<P: Place>() -> P {
         ("UPDATE notifications SET redrive = id, redrives = 1 WHERE event_key = 'dead'", 3),
         (
             "INSERT INTO redrives (id, filter, rate, stop_ratio, newest_first, by_key, state, why, created_at, \
-               changed_at, finished_at, paced_to_us, cursor, total, sent, delivered, dead, expired) \
+               changed_at, finished_at, paced_to_us, cursor, total, sent, delivered, dead, expired, customer) \
              SELECT id, '{}', 2.5, CASE event_key WHEN 'dead' THEN 0.1 END, event_key = 'dead', 'ops', 'stopped', \
-               'too much failed', 1, 2, 3, 4, seq, 5, 6, 7, 8, 9 \
+               'too much failed', 1, 2, 3, 4, seq, 5, 6, 7, 8, 9, CASE event_key WHEN 'dead' THEN customer END \
              FROM notifications WHERE event_key IN ('dead', 'queued')",
             6,
         ),
@@ -72,6 +72,7 @@ async fn full<P: Place>() -> P {
             3,
         ),
         ("UPDATE ledger SET redriven = 1", 3),
+        ("INSERT INTO key_uses (name, used_at) VALUES ('ci', 11), ('ops', 12)", 2),
         (
             "INSERT INTO settings (kind, name, version, revision, document, sealed, created_at, changed_at, by_key) \
              SELECT 'customer', event_key || seq, 3, seq, CASE event_key WHEN 'dead' THEN '{\"name\": \"Ä\"}' END, \
