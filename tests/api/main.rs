@@ -16,6 +16,7 @@ mod bad_events;
 mod bad_requests;
 mod bound_keys;
 mod bounding;
+mod customer_rules;
 mod customers;
 mod delivering;
 mod endpoints;

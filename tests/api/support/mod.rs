@@ -2,6 +2,7 @@
 
 mod app;
 mod client;
+pub(crate) mod customers;
 mod keys;
 mod problems;
 mod process;
