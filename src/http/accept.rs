@@ -1,7 +1,5 @@
 //! `POST /notifications`: reads an event, stores it, and says so only after the commit.
 
-use std::sync::Arc;
-
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -12,18 +10,14 @@ use sha2::{Digest, Sha256};
 
 use super::auth::{self, Caller, Scope};
 use super::body;
-use super::gateway::{Gateway, Intake, PayloadForm};
-use super::problem::{Code, Problem, shown};
+use super::decision::{self, Decided};
+use super::gateway::{Gateway, PayloadForm};
+use super::problem::{Code, Problem};
 use crate::actors::messages::{Notify, Reservation};
-use crate::domain::{Customer, EventId, NotificationId, Origin, State, Timestamp, fits_svix_id};
-use crate::envelope::{
-    Envelope, EnvelopeCode, EnvelopeError, EnvelopeErrors, Limits, content_digest, same_content,
-};
-use crate::policy::FilterInput;
+use crate::domain::{Customer, EventId, NotificationId, Origin, State, Timestamp};
+use crate::envelope::{Envelope, EnvelopeErrors, Limits, content_digest, same_content};
+use crate::policy::Verdict;
 use crate::store::{Accepted, Existing, Leased, NewNotification};
-
-/// How the customer was found where the caller's key is for one alone, beside the pointers, which begin with `/`.
-const OF_KEY: &str = "key";
 
 /// What the caller is told of an accepted event.
 #[derive(Serialize)]
@@ -51,23 +45,26 @@ pub(super) async fn accept(
         .headers()
         .get("idempotency-key")
         .and_then(|value| value.to_str().ok());
-    let new = read(&body.bytes, header_key, &gateway, caller)?;
+    let (new, verdict) = read(&body.bytes, header_key, &gateway, caller)?;
     let customer = new.customer.clone();
     let event_key = new.event_key.clone();
-    let most_queued = gateway.store.directory().customer(&customer);
-    if let Some(most) = most_queued.and_then(|known| known.settings.max_queued)
+    let set = gateway.store.directory().customer(&customer);
+    if let Some(most) = set.as_ref().and_then(|set| set.settings.max_queued)
         && !new.filtered
     {
         gateway.backlogs.admit(&gateway.store, &customer, most).await?;
     }
     let (state, bytes) = (new.state(), new.event.len());
     // What is paused waits in the store.
-    let goes_out = state == State::Queued && !gateway.store.directory().is_paused(&customer);
+    let goes_out = state == State::Queued && !set.as_ref().is_some_and(|set| set.settings.paused);
     let reservation = goes_out.then(|| gateway.room.admit(&customer, bytes)).flatten();
     match gateway.store.accept(new, reservation.is_some()).await? {
         Accepted::New { notification, lease } => {
             let (id, event_id) = (notification.id, notification.event_id.clone());
             debug!(notification:% = id, customer:%, event_id:%; "accepted");
+            if let Some((set, verdict)) = set.zip(verdict) {
+                set.note(&customer, &verdict, notification.accepted_at);
+            }
             let leased = lease.map(|lease| Leased {
                 notification: *notification,
                 lease,
@@ -95,45 +92,28 @@ pub(super) async fn accept(
     }
 }
 
-/// Makes a notification of an event.
+/// Makes a notification of an event; says what the customer's filter says of it.
 fn read(
     body: &Bytes,
     header_key: Option<&str>,
     gateway: &Gateway,
     caller: Caller,
-) -> Result<NewNotification, Problem> {
+) -> Result<(NewNotification, Option<Verdict>), Problem> {
     let (intake, now) = (gateway.intake(), gateway.store.now());
     let envelope = Envelope::read(body, Limits::default())?;
     let event_key = envelope
         .event_id(&intake.key, header_key)
         .map_err(EnvelopeErrors::from)?;
-    let (customer, customer_rule) = find_customer(&envelope, &intake, &caller)?;
+    let (customer, customer_rule) = decision::find_customer(&envelope, &intake, &caller)?;
     let known = gateway.store.directory().customer(&customer);
-    let settings = known.as_ref().map(|known| &known.settings);
-    let named = find_application(&envelope, &intake, &caller)?;
-    let route = intake
-        .routing
-        .resolve(&customer, settings, named)
-        .ok_or_else(|| {
-            let detail = format!(
-                "customer {} is not known here, and unknown customers are refused",
-                shown(customer.as_str())
-            );
-            Problem::new(Code::UnknownCustomer, detail)
-        })?;
+    let named = decision::find_application(&envelope, &intake, &caller)?;
+    let Decided { route, verdict } =
+        decision::decide(&envelope, body, &customer, known.as_deref(), named, &intake)?;
     let payload = match intake.payload {
         PayloadForm::Event => 0..body.len(),
         PayloadForm::Data => envelope.payload.clone(),
     };
-    let verdict = known.as_ref().and_then(|known| {
-        known.decide(&FilterInput {
-            event_type: &envelope.event_type,
-            customer: customer.as_str(),
-            event: body,
-            data: body.get(envelope.payload.clone()).unwrap_or_default(),
-        })
-    });
-    Ok(NewNotification {
+    let new = NewNotification {
         id: NotificationId::generate(now),
         customer,
         account: intake.account.clone(),
@@ -157,66 +137,9 @@ fn read(
             settings_version: known.as_ref().map(|known| known.version),
             filter: verdict.as_ref().map(|verdict| verdict.clause.to_string()),
         },
-        filtered: verdict.is_some_and(|verdict| !verdict.passes),
-    })
-}
-
-/// Finds the customer at the first pointer that leads to one, with that pointer. A key of one customer names it
-/// where the event does not, and no event that comes with it may name another.
-fn find_customer(
-    envelope: &Envelope<'_>,
-    intake: &Intake,
-    caller: &Caller,
-) -> Result<(Customer, Option<String>), Problem> {
-    for pointer in &intake.customer_pointers {
-        if let Some(name) = envelope.find(pointer).map_err(EnvelopeErrors::from)? {
-            let refuse = |error| invalid(pointer, format!("names a customer, but {error}"));
-            let customer = Customer::parse(&name).map_err(refuse)?;
-            if !caller.sees(&customer) {
-                return Err(auth::foreign());
-            }
-            return Ok((customer, Some(pointer.clone())));
-        }
-    }
-    if let Some(own) = &caller.customer {
-        return Ok((own.clone(), Some(OF_KEY.to_owned())));
-    }
-    Ok((intake.routing.default_customer.clone(), None))
-}
-
-/// Finds the application at the first pointer that leads to one. Whose key is of one customer may not choose: it
-/// might be another's.
-fn find_application(
-    envelope: &Envelope<'_>,
-    intake: &Intake,
-    caller: &Caller,
-) -> Result<Option<Arc<str>>, Problem> {
-    for pointer in &intake.application_pointers {
-        if let Some(name) = envelope.find(pointer).map_err(EnvelopeErrors::from)? {
-            if caller.customer.is_some() {
-                let detail = format!(
-                    "this key is for one customer, and may not name an application, as {pointer} does"
-                );
-                return Err(Problem::new(Code::Forbidden, detail));
-            }
-            if fits_svix_id(&name) {
-                return Ok(Some(name.as_ref().into()));
-            }
-            let detail =
-                "names an application, but is no id or uid: 1 to 256 of A-Z, a-z, 0-9, -, _ and .".to_owned();
-            return Err(invalid(pointer, detail));
-        }
-    }
-    Ok(None)
-}
-
-fn invalid(pointer: &str, detail: String) -> Problem {
-    let error = EnvelopeError {
-        code: EnvelopeCode::InvalidMember,
-        pointer: pointer.to_owned(),
-        detail,
+        filtered: verdict.as_ref().is_some_and(|verdict| !verdict.passes),
     };
-    EnvelopeErrors::from(error).into()
+    Ok((new, verdict))
 }
 
 /// Tells the supervisor. Where that fails, the lease goes back and the notification is found in the store.

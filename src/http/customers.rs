@@ -219,12 +219,14 @@ impl<'a> Named<'a> {
     async fn find(&self) -> Result<DocumentOut, Problem> {
         let (place, directory) = (self.seen()?, self.gateway.store.directory());
         let known = directory.customer(&self.name);
-        if let Some(known) = known.filter(|_| directory.is_of_file(&self.name)) {
-            return Ok(of_file(&self.name, &known.settings));
-        }
-        let found = DocumentOut::stored(place.find().await?);
+        let failures = known.as_ref().and_then(|known| known.filter_failures());
+        let found = match known.filter(|_| directory.is_of_file(&self.name)) {
+            Some(known) => of_file(&self.name, &known.settings),
+            None => DocumentOut::stored(place.find().await?),
+        };
         Ok(DocumentOut {
             by: self.caller.shown(found.by),
+            filter_failures: failures.map(Into::into),
             ..found
         })
     }
@@ -261,6 +263,7 @@ fn of_file(customer: &Customer, settings: &CustomerSettings) -> DocumentOut {
         changed_at: None,
         by: None,
         source: "file",
+        filter_failures: None,
         settings: json!(settings),
     }
 }

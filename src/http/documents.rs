@@ -17,7 +17,8 @@ use crate::actors::messages::FollowSettings;
 use crate::domain::Timestamp;
 use crate::policy::{SettingFault, difference, merge};
 use crate::store::{
-    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion,
+    Expected, FilterFailures, Setting, SettingCause, SettingChange, SettingChanged, SettingKind,
+    SettingQuery, SettingVersion,
 };
 
 /// The largest document, in bytes.
@@ -27,7 +28,15 @@ const LARGEST: usize = 64 * 1024;
 const TRIES: usize = 8;
 
 /// Members of an answer that a request may repeat, and that change nothing.
-const READ_ONLY: [&str; 6] = ["id", "version", "createdAt", "changedAt", "by", "source"];
+const READ_ONLY: [&str; 7] = [
+    "id",
+    "version",
+    "createdAt",
+    "changedAt",
+    "by",
+    "source",
+    "filterFailures",
+];
 
 pub(super) type Document = Map<String, Value>;
 
@@ -45,8 +54,27 @@ pub(super) struct DocumentOut {
     pub(super) by: Option<String>,
     /// Whether the store or a file says so.
     pub(super) source: &'static str,
+    /// How often a filter could not decide, where it ever could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) filter_failures: Option<FilterFailuresOut>,
     #[serde(flatten)]
     pub(super) settings: Value,
+}
+
+/// How often a filter could not decide, in the process that answers and since it was set.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FilterFailuresOut {
+    count: u64,
+    last_at: Timestamp,
+    last: String,
+}
+
+impl From<FilterFailures> for FilterFailuresOut {
+    fn from(failures: FilterFailures) -> Self {
+        let FilterFailures { count, last_at, last } = failures;
+        Self { count, last_at, last }
+    }
 }
 
 /// One version as it is answered.
@@ -93,6 +121,7 @@ impl DocumentOut {
             changed_at: Some(setting.changed_at),
             by: setting.key,
             source: "store",
+            filter_failures: None,
         }
     }
 

@@ -10,6 +10,7 @@ mod body;
 mod condition;
 mod customers;
 mod dead_letters;
+mod decision;
 mod documents;
 mod find;
 mod gateway;
@@ -19,6 +20,7 @@ mod keys;
 mod list;
 mod pages;
 mod parameters;
+mod preview;
 mod problem;
 mod redrive_request;
 mod redrives;
@@ -79,6 +81,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 (Method::DELETE, web::delete().to(customers::delete)),
             ],
         ))
+        .service(resource("/customers/{id}/preview", [(Method::POST, web::post().to(preview::preview))]))
         .service(resource("/customers/{id}/versions", [(Method::GET, web::get().to(customers::versions))]))
         .service(resource("/customers/{id}/rollback", [(Method::POST, web::post().to(customers::roll_back))]))
         .service(resource("/customers/{id}/pause", [(Method::POST, web::post().to(customers::pause))]))

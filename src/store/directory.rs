@@ -1,58 +1,17 @@
 //! What is set, in memory: asked for by each accept and each dispatch, so never a way to the database.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use log::{error, info};
 use serde_json::{Map, Value};
 
+use super::known_customer::KnownCustomer;
 use super::known_keys::{KnownKey, KnownKeys};
 use super::settings::{Setting, SettingKind};
 use crate::domain::{Customer, KeyDigest};
-use crate::policy::{CustomerSettings, Filter, FilterInput, Rules, SettingFault, Verdict};
-
-/// What is set for a customer, and in which version.
-#[derive(Debug)]
-pub struct KnownCustomer {
-    /// What is set.
-    pub settings: CustomerSettings,
-    /// Which version this is; 0 where a file says so.
-    pub version: i64,
-    /// Made when it is first asked.
-    filter: OnceLock<Option<Filter>>,
-}
-
-impl KnownCustomer {
-    fn new(settings: CustomerSettings, version: i64) -> Arc<Self> {
-        Arc::new(Self {
-            settings,
-            version,
-            filter: OnceLock::new(),
-        })
-    }
-
-    /// Asks the customer's filter about an event, where there is one. One that cannot be made lets everything
-    /// through: it was made by a later version of this service, for they are tried when they are written.
-    pub fn decide(&self, event: &FilterInput<'_>) -> Option<Verdict> {
-        let settings = &self.settings.filter;
-        if settings.is_empty() {
-            return None;
-        }
-        let make = || match Filter::compile(settings) {
-            Ok(filter) => Some(filter),
-            Err(errors) => {
-                let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
-                error!(customer = event.customer, error:% = errors.join("; "); "a customer's filter cannot be used; all its events pass");
-                None
-            }
-        };
-        self.filter
-            .get_or_init(make)
-            .as_ref()
-            .map(|filter| filter.decide(event))
-    }
-}
+use crate::policy::{CustomerSettings, Rules, SettingFault};
 
 /// Everything that is set.
 #[derive(Debug, Default)]

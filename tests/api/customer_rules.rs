@@ -249,6 +249,72 @@ async fn a_filter_decides_what_goes_on_and_says_why() {
     let held_back = found(client, &ids[1]).await;
     assert!(held_back["settledAt"].is_string(), "{held_back}");
     assert_eq!(held_back["next"]["what"], "nothing: a filter decided that it is not sent");
+    let failures = client.get("/customers/acme").await.body["filterFailures"].take();
+    assert_eq!(
+        (&failures["count"], &failures["last"]),
+        (&json!(1), &json!("no member \"amount\"")),
+        "{failures}"
+    );
+    assert!(failures["lastAt"].is_string(), "{failures}");
     let audit = client.get("/audit").await.body;
     assert_eq!((&audit["balanced"], &audit["ledger"]["filtered"]), (&json!(true), &json!(3)), "{audit}");
+}
+
+#[actix_web::test]
+async fn a_preview_tells_what_a_setting_would_have_changed_and_changes_nothing() {
+    let app = TestApp::start(&[]).await;
+    let client = &app.client;
+    set(client, "acme", json!({"filter": {"exclude": ["a.draft"]}})).await;
+    for (id, event_type, amount) in [("e1", "a.paid", 1), ("e2", "a.paid", 20), ("e3", "a.draft", 20)] {
+        let event = json!({"id": id, "type": event_type, "data": {"amount": amount}, "customer": "acme"});
+        assert_eq!(client.post(&event).await.status, 202);
+    }
+    post(client, "globex", "g1").await;
+    eventually("what passes is delivered", async || client.stat("delivered").await == 3).await;
+    let preview = async |body: Value| client.send_json("POST", "/customers/acme/preview", &body).await;
+    let settings = json!({"application": "elsewhere", "filter": {"expression": "data.amount > 10"}});
+    let seen = preview(json!({ "settings": settings })).await;
+    assert_eq!(seen.status, 200, "{}", seen.body);
+    let counts = [
+        "lookedAt",
+        "same",
+        "newlyFiltered",
+        "newlySent",
+        "otherApplication",
+        "refused",
+        "unreadable",
+    ];
+    let counts = counts.map(|name| seen.body[name].as_i64().unwrap());
+    assert_eq!(counts, [3, 0, 1, 1, 1, 0, 0], "{}", seen.body);
+    let changed: Vec<_> = seen.body["changed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|changed| {
+            (changed["eventId"].as_str().unwrap(), changed["was"].clone(), changed["wouldBe"].clone())
+        })
+        .collect();
+    let fate = |filtered: bool, filter: &str, application: &str| json!({"filtered": filtered, "filter": filter, "application": application});
+    let right = [
+        ("e3", fate(true, "exclude \"a.draft\"", "sandbox"), fate(false, "expression", "elsewhere")),
+        ("e2", fate(false, "all", "sandbox"), fate(false, "expression", "elsewhere")),
+        ("e1", fate(false, "all", "sandbox"), fate(true, "expression", "elsewhere")),
+    ];
+    assert_eq!(changed, right);
+    let one = preview(json!({"settings": {"filter": {"exclude": ["a.draft"]}}, "last": 1})).await;
+    assert_eq!((&one.body["lookedAt"], &one.body["same"]), (&json!(1), &json!(1)), "the last one alone");
+    assert_eq!(client.get("/customers/acme").await.body["version"], 1, "nothing was set");
+    assert_eq!((client.stat("delivered").await, app.sandbox.message_count()), (3, 3), "and nothing sent");
+    let wrong = json!({"settings": {"filter": {"include": ["a..b"]}, "pausd": 1}, "last": 501, "x": 1});
+    let refused = preview(wrong).await;
+    assert_problem(&refused, 422, "invalid_settings", "all at once");
+    let mut pointers: Vec<_> = refused.body["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["pointer"].as_str().unwrap())
+        .collect();
+    pointers.sort_unstable();
+    assert_eq!(pointers, ["/last", "/settings/pausd", "/x"], "a filter is tried once the rest is right");
+    assert_problem(&preview(json!({})).await, 422, "invalid_settings", "nothing is proposed");
 }

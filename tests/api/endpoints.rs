@@ -51,6 +51,7 @@ const TABLE: &[Row] = &[
     ("GET /customers", "", "", "read", [200, 200, 200]),
     ("GET /customers/{customer}", "", "", "read", [200, 200, 404]),
     ("GET /customers/{customer}/versions", "", "", "read", [200, 200, 404]),
+    ("POST /customers/{customer}/preview", "", r#"{"settings": {}}"#, "operate", [200, 403, 403]),
     ("PUT /customers/{customer}", "", "{}", "admin", [200, 403, 403]),
     ("PATCH /customers/{customer}", "", "{}", "admin", [200, 403, 403]),
     ("DELETE /customers/nothing", "", "", "admin", [404, 403, 403]),
