@@ -3,6 +3,7 @@
 mod accepting;
 mod auditing;
 mod claiming;
+mod dead_letters;
 mod keeping;
 mod listing;
 mod pruning;
@@ -66,6 +67,12 @@ macro_rules! contract {
                 a_retry_is_not_claimed_before_it_is_due,
                 customers_that_wait_are_named_page_by_page,
             ],
+            dead_letters: [
+                what_was_not_delivered_is_found_by_what_it_died_of,
+                dead_letters_come_in_parts_in_either_order,
+                dead_letters_are_grouped_by_what_they_have_in_common,
+                many_dead_letters_at_once_are_counted_by_kind,
+            ],
             keeping: [
                 a_clean_stop_and_a_new_start_keep_everything,
                 a_closed_store_takes_nothing_more,
@@ -86,13 +93,9 @@ macro_rules! contract {
                 what_was_sent_again_leaves_with_its_traces_and_redrives_after_their_end,
             ],
             redriving: [
-                what_was_not_delivered_is_found_by_what_it_died_of,
-                dead_letters_come_in_parts_in_either_order,
-                dead_letters_are_grouped_by_what_they_have_in_common,
                 a_dead_letter_that_is_sent_again_begins_anew_under_its_id,
                 a_redrive_gets_on_step_by_step_and_counts_what_came_of_it,
                 redrives_of_one_customer_are_listed_apart,
-                many_dead_letters_at_once_are_counted_by_kind,
             ],
             setting: [
                 settings_are_given_back_as_they_were_written,

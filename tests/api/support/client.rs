@@ -24,6 +24,14 @@ impl Answer {
         self.body["code"].as_str().unwrap_or_default()
     }
 
+    /// Returns where a problem says that something is wrong, in order.
+    pub(crate) fn pointers(&self) -> Vec<&str> {
+        let errors = self.body["errors"].as_array().into_iter().flatten();
+        let mut pointers: Vec<_> = errors.filter_map(|error| error["pointer"].as_str()).collect();
+        pointers.sort_unstable();
+        pointers
+    }
+
     pub(crate) fn id(&self) -> &str {
         self.body["id"].as_str().unwrap_or_default()
     }
