@@ -3,7 +3,8 @@
 use crate::domain::{RedriveState, Timestamp};
 
 /// What of its rate a redrive may make up for after a standstill, in microseconds, beside one whole notification.
-const CATCH_UP_US: i64 = 1_000_000;
+/// Another replica may take a second to look, and more to have its turn at a busy database.
+const CATCH_UP_US: i64 = 3_000_000;
 
 /// For how many seconds of its rate notifications of a redrive may be under way.
 const WINDOW_S: f64 = 5.0;
