@@ -174,6 +174,8 @@ pub struct Settings {
 pub struct AccountSettings {
     /// The credential.
     pub account: Arc<Account>,
+    /// The same with earlier tokens, for what was first sent with them; the latest first.
+    pub earlier: Vec<Arc<Account>>,
     /// Its rate.
     pub pace: Pace,
     /// Its rate as slices, for replicas that share it.

@@ -88,6 +88,7 @@ fn account(svix: &config::Svix) -> anyhow::Result<AccountSettings> {
     let account = Account::new(AccountName::new(ACCOUNT), base_url, token, request_timeout)?;
     Ok(AccountSettings {
         account: Arc::new(account),
+        earlier: Vec::new(),
         pace: Pace::new(svix.requests_per_second, svix.burst),
         share: Share::new(svix.requests_per_second, svix.burst),
         gate: GateRules {

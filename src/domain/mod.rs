@@ -1,6 +1,7 @@
 //! The words of the service and the laws between them: no I/O, no clock, no actors.
 
 mod answer;
+mod credential;
 mod customer;
 mod event_id;
 mod key;
@@ -12,6 +13,7 @@ mod state;
 mod time;
 
 pub use answer::{Answer, AnswerKind, Attempt, ContentMatch, Step};
+pub use credential::CredentialId;
 pub use customer::{AccountName, Customer, CustomerError};
 pub use event_id::{EventId, SVIX_ID_MAX, fits_svix_id};
 pub use key::{KEY_NAME_MAX, KeyDigest, KeyDigestError, KeyText, Scope};

@@ -1,6 +1,6 @@
 //! How far a notification has come on its way to Svix; stored with it.
 
-use super::Timestamp;
+use super::{CredentialId, Timestamp};
 
 /// What remains to be done before a notification counts as delivered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,4 +33,6 @@ pub struct Progress {
     pub ambiguous: bool,
     /// Svix's id of the message, once known.
     pub message_id: Option<String>,
+    /// The token of its first request: under another one Svix does not know the key again.
+    pub credential: Option<CredentialId>,
 }

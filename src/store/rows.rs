@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::Record;
 use super::fields::Fields;
 use crate::domain::{
-    AccountName, Attempt, Customer, EventId, Notification, NotificationId, Origin, Progress, RedriveId,
-    Stage, Timestamp,
+    AccountName, Attempt, CredentialId, Customer, EventId, Notification, NotificationId, Origin, Progress,
+    RedriveId, Stage, Timestamp,
 };
 
 /// The names of the stages, as stored.
@@ -133,6 +133,7 @@ fn progress(row: &impl Fields) -> Result<Progress, sqlx::Error> {
         spent: narrow(row, "spent")?,
         ambiguous: row.flag("ambiguous")?,
         message_id: row.text("message_id")?.map(str::to_owned),
+        credential: row.int("credential")?.map(CredentialId::from_i64),
     })
 }
 
@@ -182,7 +183,7 @@ pub(super) fn notification(
 pub(super) const RECORD_COLUMNS: &str = "seq, id, event_key, event_id, customer, account, application, event_type, \
     state, reason, detail, status, occurred_at, accepted_at, due_at, settled_at, stage, stage_since, resends, attempts, \
     spent, ambiguous, message_id, sent_at, sent_ms, digest, expires_at, accepted_by, customer_rule, \
-    application_rule, settings_version, filter, replica, redrives, payload_start, payload_end";
+    application_rule, settings_version, filter, replica, credential, redrives, payload_start, payload_end";
 
 /// Names the columns of a [`Record`] as those of `n`.
 pub(super) fn record_columns() -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use awc::http::header::{HeaderValue, InvalidHeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::AccountName;
+use crate::domain::{AccountName, CredentialId};
 
 /// A Svix credential: where requests go and what they carry.
 #[derive(Clone)]
@@ -17,6 +17,7 @@ pub struct Account {
     pub request_timeout: Duration,
     base_url: String,
     token: SecretString,
+    credential: CredentialId,
     authorization: HeaderValue,
 }
 
@@ -55,6 +56,7 @@ impl Account {
             name,
             request_timeout,
             base_url,
+            credential: CredentialId::of(token.expose_secret()),
             token,
             authorization,
         })
@@ -64,6 +66,12 @@ impl Account {
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Returns which token its requests carry.
+    #[must_use]
+    pub fn credential(&self) -> CredentialId {
+        self.credential
     }
 
     /// Tells whether requests by this account are the same requests as by `other`, so that Svix

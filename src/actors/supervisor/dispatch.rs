@@ -96,9 +96,10 @@ impl SupervisorActor {
                 self.without_permits.push(account.clone());
             }
             match turn {
-                Turn::Send { entry, probe } => {
+                Turn::Send { mut entry, probe } => {
                     let (notification, step) = (entry.notification.clone(), entry.step.clone());
-                    let to = lane.account().clone();
+                    let to = lane.credential(&entry).clone();
+                    entry.progress.credential = Some(to.credential());
                     let timeout = directory.request_timeout(&notification.customer, to.request_timeout);
                     let flight = self.take_off(&account, entry, probe);
                     jobs.push(Job {

@@ -37,10 +37,12 @@ impl SupervisorActor {
         let Some(lane) = self.lanes.get_mut(&account) else {
             return;
         };
+        let superseded = exchange.answer == Answer::Refused && lane.is_superseded(&entry, probe);
         let case = Case {
             deadline: entry.deadline(rules.max_age),
             suspect_until: entry.notification.suspect_until,
-            counts: lane.observe(exchange, probe, patience, now),
+            counts: !superseded && lane.observe(exchange, probe, patience, now),
+            superseded,
             now,
             chance: fastrand::f64(),
         };

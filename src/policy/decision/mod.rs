@@ -39,6 +39,8 @@ pub struct Case {
     pub suspect_until: Option<Timestamp>,
     /// Whether a failure counts against the retry policy.
     pub counts: bool,
+    /// Whether the request carried a token that another has taken the place of.
+    pub superseded: bool,
     /// The present time.
     pub now: Timestamp,
     /// A number in 0..1 for the jitter.
@@ -66,6 +68,10 @@ pub fn decide(step: Step, answer: &Answer, case: &Case, rules: &Rules, progress:
     };
     match answer {
         Answer::Limited { retry_after } => judge.wait(*retry_after),
+        Answer::Refused if case.superseded => {
+            judge.progress.credential = None;
+            Decision::Next(step)
+        }
         Answer::Refused => judge.wait(None),
         _ => match step {
             Step::Send => judge.after_send(answer),

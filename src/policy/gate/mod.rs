@@ -136,11 +136,16 @@ impl Gate {
         self.probe_under_way = true;
     }
 
+    /// Notes that nothing can be learned from the probe.
+    pub fn probe_lost(&mut self) {
+        self.probe_under_way = false;
+    }
+
     /// Takes note of an answer. Returns whether a failed attempt counts against its notification:
     /// it does not while the circuit is open.
     pub fn observe(&mut self, answer: &Answer, probe: bool, now: Timestamp) -> bool {
         if probe {
-            self.probe_under_way = false;
+            self.probe_lost();
         }
         match answer {
             Answer::Limited { retry_after } => self.limited(*retry_after, now),

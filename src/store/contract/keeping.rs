@@ -1,7 +1,7 @@
 //! What must outlast a stop and a new start.
 
 use super::Fixture;
-use crate::domain::{AnswerKind, Progress, Stage, State, Timestamp};
+use crate::domain::{AnswerKind, CredentialId, Progress, Stage, State, Timestamp};
 use crate::store::examples::{
     accept, accept_leased, customer, delivered, find, new, post_known, settlement, with_event,
 };
@@ -23,6 +23,7 @@ pub(super) async fn a_clean_stop_and_a_new_start_keep_everything<F: Fixture>() {
             spent: 1,
             ambiguous: true,
             message_id: Some("msg_1".to_owned()),
+            credential: Some(CredentialId::of("sk_1")),
         },
         ..settlement(&retried, State::Queued, AnswerKind::Ambiguous)
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Fixture;
-use crate::domain::{AnswerKind, Progress, Reason, Stage, State, Timestamp};
+use crate::domain::{AnswerKind, CredentialId, Progress, Reason, Stage, State, Timestamp};
 use crate::store::examples::{
     accept, accept_leased, attempt, customer, delivered, find, new, post_known, settlement,
 };
@@ -31,6 +31,7 @@ pub(super) async fn requests_and_progress_are_given_back<F: Fixture>() {
             spent,
             ambiguous: true,
             message_id: Some("msg_1".to_owned()),
+            credential: Some(CredentialId::of("sk_1")),
         };
         let outcome = Settlement {
             progress,

@@ -91,6 +91,7 @@ pub(super) static NOTIFICATIONS: LazyLock<Table> = LazyLock::new(|| {
                 "status",
                 "redrives",
                 "settings_version",
+                "credential",
             ],
         )
         .with(Kind::Int, &["settled_at", "sent_at", "sent_ms"])

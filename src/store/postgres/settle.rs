@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sqlx::postgres::PgConnection;
 
-use crate::domain::{Attempt, Customer, Reason, RedriveId, Stage, Timestamp};
+use crate::domain::{Attempt, CredentialId, Customer, Reason, RedriveId, Stage, Timestamp};
 use crate::store::changes::{Changes, death_kind};
 use crate::store::lease::LeasedRow;
 use crate::store::rows::{self, ATTEMPTS_KEPT};
@@ -56,9 +56,9 @@ async fn update(
         "WITH given AS MATERIALIZED ( \
            SELECT * FROM unnest($2::TEXT[], $3::BIGINT[], $4::BIGINT[], $5::TEXT[], $6::BIGINT[], $7::TEXT[], \
              $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::BOOLEAN[], $13::TEXT[], $14::TEXT[], \
-             $15::TEXT[], $16::BIGINT[], $17::BIGINT[], $18::BIGINT[], $19::BIGINT[], $20::TEXT[]) \
+             $15::TEXT[], $16::BIGINT[], $17::BIGINT[], $18::BIGINT[], $19::BIGINT[], $20::TEXT[], $21::BIGINT[]) \
              AS given (customer, seq, fence, state, due_at, stage, stage_since, resends, attempts, spent, \
-               ambiguous, message_id, reason, detail, status, settled_at, sent_at, sent_ms, replica)), \
+               ambiguous, message_id, reason, detail, status, settled_at, sent_at, sent_ms, replica, credential)), \
          gone AS ( \
            DELETE FROM queue AS q USING given AS s \
            WHERE q.customer = s.customer AND q.seq = s.seq AND q.owner + 0 = $1 AND q.fence = s.fence \
@@ -71,7 +71,7 @@ async fn update(
            stage_since = s.stage_since, resends = s.resends, attempts = s.attempts, spent = s.spent, \
            ambiguous = s.ambiguous, message_id = s.message_id, reason = s.reason, detail = s.detail, \
            status = s.status, settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms, \
-           replica = s.replica FROM (SELECT * FROM gone UNION ALL SELECT * FROM back) AS s \
+           replica = s.replica, credential = s.credential FROM (SELECT * FROM gone UNION ALL SELECT * FROM back) AS s \
          WHERE n.customer = s.customer AND n.seq = s.seq RETURNING n.seq",
     )
     .bind(run)
@@ -96,6 +96,7 @@ async fn update(
     .bind(each(settlements, |(_, settlement)| Some(last(settlement)?.started_at.as_millis())))
     .bind(each(settlements, |(_, settlement)| Some(rows::millis(last(settlement)?.duration))))
     .bind(each(settlements, |(_, settlement)| last(settlement)?.replica.as_deref()))
+    .bind(each(settlements, |(_, settlement)| settlement.progress.credential.map(CredentialId::as_i64)))
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().collect())

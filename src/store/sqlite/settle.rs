@@ -6,7 +6,7 @@ use sqlx::Sqlite;
 use sqlx::sqlite::SqliteConnection;
 
 use super::chunks::{Chunked, LARGEST, Rows};
-use crate::domain::{Attempt, Customer, Reason, Stage, Timestamp};
+use crate::domain::{Attempt, CredentialId, Customer, Reason, Stage, Timestamp};
 use crate::store::changes::{Changes, death_kind};
 use crate::store::lease::LeasedRow;
 use crate::store::rows::{self, ATTEMPTS_KEPT};
@@ -24,14 +24,14 @@ impl Default for SettleStatements {
         Self {
             notifications: Chunked::new(&[Rows {
                 head: "WITH settled (seq, state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, \
-                       message_id, reason, detail, status, settled_at, sent_at, sent_ms, replica) AS (VALUES",
-                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       message_id, reason, detail, status, settled_at, sent_at, sent_ms, replica, credential) AS (VALUES",
+                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 tail: ") UPDATE OR FAIL notifications SET state = s.state, due_at = s.due_at, stage = s.stage, \
                        stage_since = s.stage_since, resends = s.resends, attempts = s.attempts, \
                        spent = s.spent, ambiguous = s.ambiguous, message_id = s.message_id, \
                        reason = s.reason, detail = s.detail, status = s.status, \
                        settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms, \
-                       replica = s.replica FROM settled AS s WHERE notifications.seq = s.seq AND notifications.state = 'queued'",
+                       replica = s.replica, credential = s.credential FROM settled AS s WHERE notifications.seq = s.seq AND notifications.state = 'queued'",
             }]),
             attempts: Chunked::new(&[Rows {
                 head: "INSERT OR IGNORE INTO attempts \
@@ -147,6 +147,7 @@ fn bind_settlement<'q>(query: Query<'q>, (leased, settlement): &(&LeasedRow, &Se
         .bind(last.map(|attempt| attempt.started_at.as_millis()))
         .bind(last.map(|attempt| rows::millis(attempt.duration)))
         .bind(last.and_then(|attempt| attempt.replica.clone()))
+        .bind(progress.credential.map(CredentialId::as_i64))
 }
 
 fn bind_undelivered<'q>(query: Query<'q>, (leased, settlement): &&(&LeasedRow, &Settlement)) -> Query<'q> {

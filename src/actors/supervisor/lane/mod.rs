@@ -1,5 +1,6 @@
 //! One account: its credential, its pace, its gate, and what waits to go out through it.
 
+mod credentials;
 mod load;
 mod shared;
 
@@ -15,9 +16,10 @@ use super::fair::May;
 use super::flight::Entry;
 use super::queues::ReadyQueues;
 use crate::actors::messages::{AccountSettings, AccountStatus};
-use crate::domain::{Answer, Customer, Timestamp};
+use crate::domain::{AccountName, Answer, Customer, Timestamp};
 use crate::policy::{Admission, Asking, Caps, Gate, GateState, Load, Pace};
 use crate::svix::{Account, Exchange};
+use credentials::Credentials;
 
 /// How soon an account or a customer that has its share under way is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -52,7 +54,8 @@ pub(super) struct Beside {
 
 /// One account and its queues.
 pub(super) struct Lane {
-    account: Arc<Account>,
+    name: AccountName,
+    credentials: Credentials,
     pace: Pace,
     limiter: RateLimiter,
     /// Where replicas share the account.
@@ -75,7 +78,8 @@ impl Lane {
     /// Makes the lane of an account, which other replicas use too where it is `shared`.
     pub(super) fn new(settings: &AccountSettings, shared: bool) -> Self {
         Self {
-            account: settings.account.clone(),
+            name: settings.account.name.clone(),
+            credentials: Credentials::new(settings),
             pace: settings.pace,
             limiter: limiter(settings.pace),
             budget: shared.then(|| Budget::new(settings.share)),
@@ -93,13 +97,13 @@ impl Lane {
     /// Takes over what the operator has changed.
     pub(super) fn reconfigure(&mut self, settings: &AccountSettings) {
         self.gate.set_rules(settings.gate);
-        if !settings.account.speaks_as(&self.account) {
-            info!(account:% = self.account.name; "the account's token or address was changed; sending starts again");
+        if !settings.account.speaks_as(self.credentials.present()) {
+            info!(account:% = self.name; "the account's token or address was changed; sending starts again");
             self.gate.reset();
             self.last_failure = None;
             self.proven = false;
         }
-        self.account = settings.account.clone();
+        self.credentials.replace(settings);
         if settings.pace != self.pace {
             self.pace = settings.pace;
             self.limiter = limiter(settings.pace);
@@ -111,8 +115,19 @@ impl Lane {
         }
     }
 
-    pub(super) fn account(&self) -> &Arc<Account> {
-        &self.account
+    /// Returns the credential that the next request for a notification goes out with.
+    pub(super) fn credential(&self, entry: &Entry) -> &Arc<Account> {
+        self.credentials.for_retry_of(entry.progress.credential)
+    }
+
+    /// Takes note that Svix refused the token of a request for a notification. Returns whether another has taken
+    /// its place, so that nothing speaks against the account.
+    pub(super) fn is_superseded(&mut self, entry: &Entry, probe: bool) -> bool {
+        let superseded = self.credentials.forget(entry.progress.credential);
+        if superseded && probe {
+            self.gate.probe_lost();
+        }
+        superseded
     }
 
     pub(super) fn queues(&mut self) -> &mut ReadyQueues<Box<Entry>> {
@@ -260,7 +275,7 @@ impl Lane {
 
     pub(super) fn status(&self) -> AccountStatus {
         AccountStatus {
-            name: self.account.name.clone(),
+            name: self.name.clone(),
             gate: self.gate.state(),
             last_failure: self.last_failure.clone(),
         }
@@ -272,7 +287,7 @@ impl Lane {
         if std::mem::discriminant(&before) == std::mem::discriminant(&now) {
             return;
         }
-        let account = &self.account.name;
+        let account = &self.name;
         let error = self.last_failure.as_deref().unwrap_or_default();
         match now {
             GateState::Open => info!(account:%; "svix takes the account's requests again"),

@@ -5,6 +5,7 @@ mod deaths;
 mod draining;
 mod handing_over;
 mod pools;
+mod rotating;
 mod shut;
 mod silence;
 mod world;

@@ -210,6 +210,7 @@ pub(super) fn settings(actors: usize, batch: usize, max_in_flight: usize) -> Set
         replica: "here".into(),
         accounts: vec![AccountSettings {
             account: Arc::new(account.unwrap()),
+            earlier: Vec::new(),
             pace: Pace::new(100_000.0, 10_000),
             share: Share::new(100_000.0, 10_000),
             gate: GateRules {

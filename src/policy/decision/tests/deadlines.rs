@@ -105,7 +105,7 @@ proptest! {
             let begun = progress.attempts == 0 || step != Step::Send || now < last;
             prop_assert!(begun, "sent at {now}, and the deadline is {last}");
             now += took;
-            let circumstances = Case { deadline, suspect_until, counts, now: Timestamp::from_millis(now), chance: 0.5 };
+            let circumstances = Case { deadline, suspect_until, counts, superseded: false, now: Timestamp::from_millis(now), chance: 0.5 };
             let decision = decide(step.clone(), &answer, &circumstances, &RULES, &mut progress);
             match decision {
                 Decision::Settle(State::Expired, reason) => {

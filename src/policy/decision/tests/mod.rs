@@ -28,6 +28,7 @@ fn at(seconds: i64) -> Timestamp {
 
 fn case(now: i64) -> Case {
     Case {
+        superseded: false,
         deadline: None,
         suspect_until: None,
         counts: true,

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::{CheckReport, Fault, check};
 use crate::domain::{
-    AnswerKind, ApplicationRule, Notification, Origin, Progress, Reason, Stage, State, Timestamp,
+    AnswerKind, ApplicationRule, CredentialId, Notification, Origin, Progress, Reason, Stage, State,
+    Timestamp,
 };
 use crate::store::examples::{
     accept, accept_leased, attempt, delivered, new, options, post_known, settlement, with_event,
@@ -144,6 +145,7 @@ pub(in crate::store) async fn fill(store: &Store) {
                 spent: 1,
                 ambiguous: true,
                 message_id: Some("msg_1".to_owned()),
+                credential: Some(CredentialId::of("sk_1")),
             },
             due_at: store.now().after(Duration::from_secs(3600)),
             attempts: (1..=3)
