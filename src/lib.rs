@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod http;
 pub mod policy;
 pub mod sandbox;
+pub mod secrets;
 pub mod store;
 pub mod svix;
 pub mod telemetry;

@@ -14,6 +14,7 @@ mod pages;
 mod purge;
 mod redrive;
 mod redrives;
+mod secrets;
 mod serve;
 mod sources;
 mod store;
@@ -59,6 +60,11 @@ enum Command {
         #[command(subcommand)]
         command: keys::KeysCommand,
     },
+    /// Manage the master keys under which secrets are sealed in the store.
+    Secrets {
+        #[command(subcommand)]
+        command: secrets::SecretsCommand,
+    },
     /// Look after a store, beside the service.
     Store {
         #[command(subcommand)]
@@ -87,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::CheckConfig { config } => check_config::run(&config.files),
         Command::Healthcheck { config } => healthcheck::run(&config.files),
         Command::Keys { command } => keys::run(command),
+        Command::Secrets { command } => secrets::run(command),
         Command::Store { command } => return store::run(command),
         Command::Notifications(args) => return notifications::run(args),
         Command::DeadLetters(args) => return dead_letters::run(args),

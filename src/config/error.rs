@@ -121,7 +121,7 @@ impl std::error::Error for ConfigError {}
 
 /// Returns a value as a message may show it, or nothing where it may hold a secret.
 pub(super) fn shown(key: &str, value: &Value) -> Option<String> {
-    let secret = key == "svix.token" || key.starts_with("auth.keys");
+    let secret = key == "svix.token" || key.starts_with("auth.keys") || key.starts_with("secrets.");
     let text = match value {
         Value::Null => "not a number".to_owned(),
         Value::Array(_) => "a list".to_owned(),

@@ -10,6 +10,7 @@ mod known;
 mod load;
 mod restart;
 mod rules;
+mod secrets;
 mod sections;
 mod serve;
 mod server_url;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use auth::{Auth, Key};
 pub use customers::Customers;
 pub use error::{ConfigError, Origin, Problem};
+pub use secrets::Secrets;
 pub use sections::{
     Delivery, Idempotency, Level, Log, LogFormat, Retry, Routing, Server, Store, UnknownCustomer,
 };
@@ -31,7 +33,7 @@ pub use svix::{PayloadForm, Svix};
 
 /// Everything that can be configured; one field per section of `config/default.toml`.
 ///
-/// Serialized, it shows every value but the token and the password of the store.
+/// Serialized, it shows every value but the token, the password of the store and the master keys.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -51,6 +53,8 @@ pub struct Config {
     pub idempotency: Idempotency,
     /// Who may call the service.
     pub auth: Auth,
+    /// Under what secrets are sealed at rest.
+    pub secrets: Secrets,
     /// What is logged, and how.
     pub log: Log,
     /// What files set for customers; it is no section of the reference, and no variable sets it.

@@ -62,6 +62,7 @@ mod tests {
             ("log", false, "the form is chosen once"),
             ("retry", true, "asked after each failure"),
             ("routing", true, "asked for each event"),
+            ("secrets", false, "what is sealed was opened at the start"),
             ("server", false, "the socket is bound once"),
             ("store", false, "the store is opened once"),
             ("svix", true, "the account is replaced"),

@@ -60,6 +60,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     findings.svix(config);
     findings.lists(config);
     findings.keys(config);
+    findings.master_keys(config);
     findings.0
 }
 
@@ -209,6 +210,12 @@ impl Findings {
             .any(|(place, part)| parts.iter().take(place).any(|other| other == part));
         let right = "one or more of `id`, `source` and `time`, none of them twice";
         self.check(!parts.is_empty() && !repeats, "idempotency.key", parts, right);
+    }
+
+    fn master_keys(&mut self, Config { secrets, .. }: &Config) {
+        if let Err(error) = secrets.ring() {
+            self.check(false, "secrets.keys", (), format!("a list of different keys, but {error}"));
+        }
     }
 
     fn pointers(&mut self, key: &'static str, pointers: &Vec<String>) {
