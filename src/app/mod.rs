@@ -1,6 +1,7 @@
 //! The composition root: builds everything from a configuration, runs it until it is told to stop.
 
 mod reload;
+mod secrets;
 mod settings;
 
 use std::net::{SocketAddr, TcpListener};
@@ -67,6 +68,7 @@ impl App {
         }
         let settings = Arc::new(settings::pipeline(&config)?);
         let intake = Arc::new(settings::intake(&config)?);
+        let ring = config.secrets.ring().context("secrets.keys")?;
         let listener = TcpListener::bind(&config.server.listen)
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let address = listener.local_addr()?;
@@ -79,6 +81,11 @@ impl App {
         })
         .await
         .with_context(|| format!("cannot open the store {}", config.store.url))?;
+        if let Err(error) = secrets::check(&store, &ring).await {
+            // Nothing was sent, and the next start need not doubt that. What went wrong first is what is said.
+            let _ = store.close(true).await;
+            return Err(error);
+        }
         store.directory().lay_over(config.customers.clone());
         // Nothing is accepted before it is known what is set for its customer.
         store

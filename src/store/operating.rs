@@ -169,6 +169,25 @@ impl Store {
         self.reader.setting_versions(kind, name, before).await
     }
 
+    /// Lists the secrets of accounts, sealed, by the names of the accounts in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn sealed_accounts(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let mut all = Vec::new();
+        let mut after = None;
+        loop {
+            let page = SettingQuery::Page(SettingKind::Account, after, CHANGES);
+            let page = self.reader.settings(page).await?;
+            let Some(last) = page.last() else { return Ok(all) };
+            after = Some(last.name.clone());
+            all.extend(
+                page.into_iter()
+                    .filter_map(|account| Some((account.name, account.sealed?))),
+            );
+        }
+    }
+
     /// Writes settings, where they are as was expected.
     ///
     /// # Errors

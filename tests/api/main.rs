@@ -26,5 +26,6 @@ mod looking_up;
 mod operating;
 mod redriving;
 mod replicas;
+mod sealed_secrets;
 mod stored_keys;
 mod surviving;

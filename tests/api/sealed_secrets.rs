@@ -1,0 +1,80 @@
+//! Secrets in the store open under the master keys of the configuration, or the service does not start.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use svix_hooks::secrets::{KeyRing, MasterKey, Owner};
+use svix_hooks::store::{
+    Expected, Retention, Setting, SettingCause, SettingChange, SettingKind, SettingQuery, Store, StoreOptions,
+};
+
+use crate::support::World;
+
+const TOKEN: &str = "sk_of_acme_itself.eu";
+
+async fn open(world: &World) -> Store {
+    let options = StoreOptions {
+        url: world.store.url(),
+        lease: Duration::from_secs(15),
+        max_batch: 512,
+        max_waiting: 100,
+        retention: Retention::default(),
+    };
+    Store::open(options).await.unwrap()
+}
+
+/// Seals the token of an account into the store, as it is written over HTTP.
+async fn seal(store: &Store, name: &str, key: &MasterKey) {
+    let ring = KeyRing::new(vec![key.clone()]).unwrap();
+    let sealed = ring.seal(Owner::account(name), &TOKEN.into()).unwrap();
+    let change = SettingChange {
+        kind: SettingKind::Account,
+        name: name.to_owned(),
+        cause: SettingCause::Put,
+        document: Some("{}".to_owned()),
+        sealed: Some(sealed.as_bytes().to_vec()),
+        expected: Expected::Absent,
+        key: None,
+    };
+    store.change_setting(change).await.unwrap();
+}
+
+async fn accounts(world: &World) -> Vec<Setting> {
+    let store = open(world).await;
+    let all = SettingQuery::Page(SettingKind::Account, None, 100);
+    let accounts = store.settings(all).await.unwrap();
+    store.close(true).await.unwrap();
+    accounts
+}
+
+#[actix_web::test]
+async fn nothing_starts_without_the_keys_of_what_is_sealed_and_nothing_is_overwritten() {
+    let world = World::new();
+    let (old, new) = (MasterKey::generate().unwrap(), MasterKey::generate().unwrap());
+    let text = |key: &MasterKey| key.text().expose_secret().to_owned();
+    let store = open(&world).await;
+    seal(&store, "acme", &old).await;
+    seal(&store, "globex", &old).await;
+    store.close(true).await.unwrap();
+    let before = accounts(&world).await;
+    for (keys, why) in [(String::new(), "no key"), (text(&new), "another key")] {
+        let output = world.output(&[("SECRETS__KEYS", &keys)]);
+        assert_eq!(output.status.code(), Some(1), "{why}");
+        let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+        let right = format!(
+            "the secrets of 2 accounts (acme, globex) were sealed under master key {}, which is not among secrets.keys",
+            old.id()
+        );
+        assert!(said.contains(&right), "{why}: {said}");
+        for secret in [TOKEN.to_owned(), text(&old), text(&new)] {
+            assert!(!said.contains(&secret), "{why}: {said}");
+        }
+        assert_eq!(accounts(&world).await, before, "{why}");
+    }
+    let both = format!("{}, {}", text(&new), text(&old));
+    let process = world.start(&[("SECRETS__KEYS", &both)]).await;
+    assert_eq!(process.client.get("/health/live").await.status, 200);
+    drop(process);
+    let contents = world.store.contents().await;
+    assert!(!contents.contains(TOKEN) && !contents.contains(&text(&old)));
+}
