@@ -3,6 +3,7 @@
 //! `config/default.toml` is compiled in and is the reference: it holds every key with its default,
 //! and the known keys are read from it. Files lie over it in order, the environment over them all.
 
+mod accounts;
 mod auth;
 mod customers;
 mod error;
@@ -13,7 +14,6 @@ mod rules;
 mod secrets;
 mod sections;
 mod serve;
-mod server_url;
 mod store_url;
 mod svix;
 mod toml;
@@ -21,6 +21,7 @@ mod validate;
 
 use serde::{Deserialize, Serialize};
 
+pub use accounts::Accounts;
 pub use auth::{Auth, Key};
 pub use customers::Customers;
 pub use error::{ConfigError, Origin, Problem};
@@ -53,6 +54,8 @@ pub struct Config {
     pub idempotency: Idempotency,
     /// Who may call the service.
     pub auth: Auth,
+    /// Accounts beside the operator's own.
+    pub accounts: Accounts,
     /// Under what secrets are sealed at rest.
     pub secrets: Secrets,
     /// What is logged, and how.

@@ -52,6 +52,7 @@ mod tests {
     #[test]
     fn what_is_bound_at_the_start_needs_a_restart() {
         let table = [
+            ("accounts", false, "connections are open"),
             ("auth", true, "keys are looked up on each request"),
             ("delivery.actors", true, "the pool is replaced"),
             ("delivery.batch", true, "counts for the next batch"),

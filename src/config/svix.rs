@@ -3,8 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Regions that have an API host of their own.
-const REGIONS: [&str; 5] = ["us", "eu", "in", "ca", "au"];
+use crate::policy::base_url;
 
 /// The operator's own Svix account.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -64,20 +63,9 @@ impl Svix {
     ///
     /// It is the explicit one, else that of the token's region; nothing with neither URL nor token.
     pub fn base_url(&self) -> Option<String> {
-        if let Some(url) = &self.server_url {
-            return Some(url.trim_end_matches('/').to_owned());
-        }
-        let (_, region) = self
-            .token
-            .as_ref()?
-            .expose_secret()
-            .rsplit_once('.')
-            .unwrap_or_default();
-        Some(if REGIONS.contains(&region) {
-            format!("https://api.{region}.svix.com")
-        } else {
-            "https://api.svix.com".to_owned()
-        })
+        let explicit = self.server_url.as_deref();
+        let token = self.plain_token();
+        (explicit.is_some() || token.is_some()).then(|| base_url(explicit, token.unwrap_or_default()))
     }
 
     /// Lends the token as it is, for comparisons and checks.

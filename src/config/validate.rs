@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::{ConfigError, Origin, Problem, shown};
-use super::server_url::ServerUrl;
 use super::{Config, rules};
 use crate::domain::{Customer, KEY_NAME_MAX, SVIX_ID_MAX, fits_svix_id};
+use crate::policy::ServerUrl;
 
 /// Pointers that are tried on each event at most.
 const POINTERS_MAX: usize = 8;
@@ -342,6 +342,12 @@ mod tests {
             ("ROUTING__DEFAULT_CUSTOMER", "", "it is empty", "nothing to route by"),
             ("IDEMPOTENCY__KEY", "", "one or more of", "all events would be one"),
             ("IDEMPOTENCY__KEY", "id,id", "none of them twice", "says nothing more"),
+            (
+                "ACCOUNTS__ALLOWED_NETWORKS",
+                "10.0.0.0/8,10.0.0.0/33",
+                "accounts.allowed_networks[1] is \"10.0.0.0/33\"; it must be a network, such as 10.0.0.0/8",
+                "no such network",
+            ),
             ("AUTH__KEYS", "plain-key", "name:scope+scope:hash", "a key in clear"),
             ("AUTH__KEYS", "a:read:plain-key", "64 hex digits", "a key in clear"),
             ("AUTH__KEYS", "a:rule:sha256:00", "one of `ingest`", "no such scope"),

@@ -7,9 +7,12 @@ mod decision;
 mod fairness;
 mod filter;
 mod gate;
+mod network;
 mod pace;
 mod redrive;
+mod region;
 mod routing;
+mod server_url;
 mod settings;
 mod share;
 
@@ -21,11 +24,14 @@ pub use filter::{
     Clause, Filter, FilterError, FilterFailure, FilterInput, FilterSettings, Position, Verdict,
 };
 pub use gate::{Admission, Gate, GateRules, GateState};
+pub use network::Networks;
 pub use pace::Pace;
 pub use redrive::RedriveProgress;
+pub use region::{base_url, region};
 pub use routing::{Route, Routing, UnknownCustomers};
+pub use server_url::{ServerUrl, ServerUrlError};
 pub use settings::{
-    CustomerSettings, Fault as SettingFault, KeyGrant, KeyRequest, KeySettings, RetrySettings, difference,
-    merge,
+    CustomerSettings, Fault as SettingFault, KeyGrant, KeyRequest, KeySettings, RetrySettings, SvixAccount,
+    check_account_name, difference, merge,
 };
 pub use share::Share;

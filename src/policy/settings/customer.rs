@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::account::check_account_name;
 use super::members::{Fault, Faults, Members};
 use crate::domain::fits_svix_id;
 use crate::policy::{Backoff, Filter, FilterSettings, Position, Rules};
@@ -22,6 +23,9 @@ pub struct CustomerSettings {
     /// What people call it; an application that is made for it gets this name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The account that its notifications go through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// The application that they go to, by its id or uid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub application: Option<String>,
@@ -76,6 +80,7 @@ impl CustomerSettings {
         let mut members = Members::new(document.clone(), &mut faults);
         let settings = Self {
             name: members.text("name", name),
+            account: members.text("account", check_account_name),
             application: members.text("application", application),
             filter: members.object("filter", filter).unwrap_or_default(),
             retry: members.object("retry", RetrySettings::read).unwrap_or_default(),
@@ -213,7 +218,7 @@ mod tests {
     #[test]
     fn what_is_read_is_written_the_same() {
         let document = json!({
-            "name": "Äpfel & Söhne", "application": "app_1",
+            "name": "Äpfel & Söhne", "account": "apfel-1", "application": "app_1",
             "retry": {"maxAttempts": 3, "initialBackoffMs": 10, "multiplier": 1.5, "maxBackoffMs": 20, "jitter": 0.0,
                 "maxAgeS": 0, "requestTimeoutMs": 500},
             "maxQueued": 1000, "paused": true,
@@ -229,13 +234,14 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_is_pointed_at() {
         let wrong = json!({
-            "name": "a\nb", "application": "app/1", "maxQueued": 0, "paused": "yes", "pause": true,
+            "name": "a\nb", "account": "No Good", "application": "app/1", "maxQueued": 0, "paused": "yes", "pause": true,
             "retry": {"maxAttempts": 0, "initialBackoffMs": 20, "maxBackoffMs": 10, "multiplier": 0.5, "jitter": "x", "max": 1},
         });
         let faults = read(wrong).unwrap_err();
         let mut pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
         pointers.sort_unstable();
         let right = [
+            "/account",
             "/application",
             "/maxQueued",
             "/name",
@@ -256,7 +262,7 @@ mod tests {
                 .detail
         };
         assert_eq!(says("/retry/maxAttempts"), "is 0; it must be a whole number from 1 to 1000");
-        assert!(says("/pause").contains("known are name, application"), "{}", says("/pause"));
+        assert!(says("/pause").contains("known are name, account"), "{}", says("/pause"));
         let unusable = json!({"filter": {"include": ["a..b"], "expression": "data.n >"}});
         let faults = CustomerSettings::check(unusable.as_object().unwrap()).unwrap_err();
         let pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();

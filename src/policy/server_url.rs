@@ -1,29 +1,37 @@
 //! The base URL of a Svix API: http or https, a host, and a path at most.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A base URL, as far as its checks need it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct ServerUrl {
+pub struct ServerUrl {
     encrypted: bool,
     loopback: bool,
+    address: Option<IpAddr>,
 }
 
 /// Why a text is no base URL; says what would be right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ServerUrlError {
+pub enum ServerUrlError {
+    /// There is no scheme, or another.
     #[error("a URL that starts with https:// or http://")]
     Scheme,
+    /// It has characters that no URL has.
     #[error("a URL of printable ASCII characters without spaces")]
     Characters,
+    /// It has a query.
     #[error("a URL without a query")]
     Query,
+    /// It has a fragment.
     #[error("a URL without a fragment")]
     Fragment,
+    /// It has a user or a password.
     #[error("a URL without a user or password; the token goes into svix.token")]
     UserInfo,
+    /// It has no host.
     #[error("a URL with a host, such as https://api.svix.com")]
     Host,
+    /// Its port is no port.
     #[error("a URL whose port is a number from 1 to 65535")]
     Port,
 }
@@ -33,7 +41,7 @@ impl ServerUrl {
     ///
     /// # Errors
     /// With the first thing that is wrong.
-    pub(super) fn parse(text: &str) -> Result<Self, ServerUrlError> {
+    pub fn parse(text: &str) -> Result<Self, ServerUrlError> {
         let (encrypted, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
@@ -53,26 +61,37 @@ impl ServerUrl {
         if authority.contains('@') {
             return Err(ServerUrlError::UserInfo);
         }
-        let (loopback, port) = host(authority)?;
+        let (loopback, address, port) = host(authority)?;
         if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
             return Err(ServerUrlError::Port);
         }
-        Ok(Self { encrypted, loopback })
+        Ok(Self {
+            encrypted,
+            loopback,
+            address,
+        })
     }
 
     /// Tells whether what is sent cannot be read on the way.
-    pub(super) const fn is_encrypted(&self) -> bool {
+    pub const fn is_encrypted(&self) -> bool {
         self.encrypted
     }
 
+    /// Returns the address that it names, where that is no name.
+    pub const fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     /// Tells whether it cannot lead to another machine.
-    pub(super) const fn is_loopback(&self) -> bool {
+    pub const fn is_loopback(&self) -> bool {
         self.loopback
     }
 }
 
-/// Tells whether the host is this machine, and returns the text of the port.
-fn host(authority: &str) -> Result<(bool, Option<&str>), ServerUrlError> {
+/// What an authority names: whether that is this machine, its address where it is one, and the text of the port.
+type Host<'a> = (bool, Option<IpAddr>, Option<&'a str>);
+
+fn host(authority: &str) -> Result<Host<'_>, ServerUrlError> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (address, after) = rest.split_once(']').ok_or(ServerUrlError::Host)?;
         let address: Ipv6Addr = address.parse().map_err(|_| ServerUrlError::Host)?;
@@ -80,7 +99,7 @@ fn host(authority: &str) -> Result<(bool, Option<&str>), ServerUrlError> {
         if port.is_none() && !after.is_empty() {
             return Err(ServerUrlError::Host);
         }
-        return Ok((address.is_loopback(), port));
+        return Ok((address.is_loopback(), Some(address.into()), port));
     }
     let (name, port) = authority
         .split_once(':')
@@ -89,8 +108,9 @@ fn host(authority: &str) -> Result<(bool, Option<&str>), ServerUrlError> {
     if !name.bytes().all(letters) || !name.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
         return Err(ServerUrlError::Host);
     }
-    let address = name.parse::<Ipv4Addr>();
-    Ok((name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback()), port))
+    let address = name.parse::<Ipv4Addr>().ok();
+    let loopback = address.is_some_and(|address| address.is_loopback());
+    Ok((name.eq_ignore_ascii_case("localhost") || loopback, address.map(Into::into), port))
 }
 
 #[cfg(test)]
