@@ -7,6 +7,7 @@ use actix::{Message, Recipient};
 use tokio::sync::oneshot;
 
 pub use super::handover::Deliver;
+pub use super::own_accounts::{OwnAccountError, OwnAccounts};
 pub use super::room::{Reservation, Room};
 use crate::domain::{AccountName, Customer, Notification, Step, Timestamp};
 use crate::policy::{GateRules, Pace, Patience, Rules, Share};
@@ -151,8 +152,10 @@ pub struct ConfigReloaded {
 /// What an operator can change while the pipeline runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The Svix credentials.
+    /// The operator's own Svix credentials.
     pub accounts: Vec<AccountSettings>,
+    /// How others become usable.
+    pub own: OwnAccounts,
     /// Retries and checks.
     pub rules: Rules,
     /// What this process is called in the record of each request.
@@ -218,6 +221,8 @@ pub struct AccountStatus {
     pub gate: crate::policy::GateState,
     /// What Svix or the network said when it last failed.
     pub last_failure: Option<String>,
+    /// Since when notifications wait for it in vain, where it cannot be used; why is the last failure.
+    pub missing_since: Option<Timestamp>,
 }
 
 /// HTTP → stats actor: the numbers, please.

@@ -18,6 +18,7 @@ mod death;
 mod delivery;
 mod handover;
 pub mod messages;
+mod own_accounts;
 mod redrive;
 mod retry;
 mod room;

@@ -66,9 +66,8 @@ impl App {
         if !missing.is_empty() {
             bail!("the service cannot be started:\n  {}", missing.join("\n  "));
         }
-        let settings = Arc::new(settings::pipeline(&config)?);
+        let settings = settings::pipeline(&config)?;
         let intake = Arc::new(settings::intake(&config)?);
-        let ring = config.secrets.ring().context("secrets.keys")?;
         let listener = TcpListener::bind(&config.server.listen)
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let address = listener.local_addr()?;
@@ -81,7 +80,7 @@ impl App {
         })
         .await
         .with_context(|| format!("cannot open the store {}", config.store.url))?;
-        if let Err(error) = secrets::check(&store, &ring).await {
+        if let Err(error) = secrets::check(&store, &settings.own.ring).await {
             // Nothing was sent, and the next start need not doubt that. What went wrong first is what is said.
             let _ = store.close(true).await;
             return Err(error);
@@ -99,7 +98,7 @@ impl App {
             max_timers: config.retry.max_timers,
             timer_horizon: Duration::from_millis(config.retry.timer_horizon_ms),
         };
-        let pipeline = Pipeline::start(&store, settings, bounds, dead);
+        let pipeline = Pipeline::start(&store, Arc::new(settings), bounds, dead);
         let (intake_sender, intake) = watch::channel(intake);
         let stopping = Arc::new(AtomicBool::new(false));
         let gateway = gateway(&config, &store, &pipeline, intake, stopping.clone());

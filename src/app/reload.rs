@@ -66,6 +66,7 @@ impl Watcher {
         // The address stays what it is: keys that guard it must not go because another one is asked for.
         let mut in_place = new.clone();
         in_place.server.listen.clone_from(&self.started.server.listen);
+        in_place.secrets.clone_from(&self.started.secrets);
         in_place.idempotency.clone_from(&self.started.idempotency);
         let missing = in_place.missing_for_serve();
         if !missing.is_empty() {

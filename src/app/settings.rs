@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use crate::actors::messages::{AccountSettings, Settings};
+use crate::actors::messages::{AccountSettings, OwnAccounts, Settings};
 use crate::config::{self, Config, UnknownCustomer};
 use crate::domain::{AccountName, Customer};
 use crate::http::{ApiKey, Intake, PayloadForm};
-use crate::policy::{Backoff, GateRules, Pace, Patience, Routing, Rules, Share, UnknownCustomers};
+use crate::policy::{
+    Backoff, GateRules, Pace, Patience, Routing, Rules, Share, SvixAccount, UnknownCustomers,
+};
+use crate::secrets::last_four;
 use crate::store::Retention;
 use crate::svix::{Account, Timeouts};
 
@@ -19,6 +22,7 @@ const ACCOUNT: &str = "default";
 /// Works out what the pipeline is set to.
 pub(super) fn pipeline(config: &Config) -> anyhow::Result<Settings> {
     Ok(Settings {
+        own: own_accounts(config)?,
         accounts: vec![account(&config.svix)?],
         rules: rules(config),
         replica: replica(config).into(),
@@ -30,6 +34,31 @@ pub(super) fn pipeline(config: &Config) -> anyhow::Result<Settings> {
             connect: Duration::from_millis(config.svix.connect_timeout_ms),
         },
     })
+}
+
+/// Works out how accounts beside the operator's own are made.
+fn own_accounts(config: &Config) -> anyhow::Result<OwnAccounts> {
+    let svix = &config.svix;
+    Ok(OwnAccounts {
+        ring: Arc::new(config.secrets.ring().context("secrets.keys")?),
+        networks: config.accounts.networks(),
+        request_timeout: Duration::from_millis(svix.request_timeout_ms),
+        requests_per_second: svix.requests_per_second,
+        burst: svix.burst,
+        gate: gate(svix),
+    })
+}
+
+/// Works out what is told of the operator's own account.
+fn operators_account(config: &Config) -> SvixAccount {
+    let svix = &config.svix;
+    SvixAccount {
+        server_url: svix.base_url(),
+        requests_per_second: Some(svix.requests_per_second),
+        burst: Some(svix.burst),
+        request_timeout_ms: Some(svix.request_timeout_ms),
+        token: svix.token.as_ref().map(last_four),
+    }
 }
 
 /// Works out how long what has come to an end is kept.
@@ -61,6 +90,8 @@ pub(super) fn intake(config: &Config) -> anyhow::Result<Intake> {
             application_name: routing.application_name.clone(),
         },
         account: AccountName::new(ACCOUNT),
+        operators_account: operators_account(config),
+        own_accounts: own_accounts(config)?,
         redrive_rate: config.svix.requests_per_second,
         key: config.idempotency.key.clone(),
         payload: match config.svix.payload {
@@ -91,13 +122,17 @@ fn account(svix: &config::Svix) -> anyhow::Result<AccountSettings> {
         earlier: Vec::new(),
         pace: Pace::new(svix.requests_per_second, svix.burst),
         share: Share::new(svix.requests_per_second, svix.burst),
-        gate: GateRules {
-            circuit_threshold: svix.circuit_threshold,
-            probe_interval: Duration::from_millis(svix.probe_interval_ms),
-            max_probe_interval: Duration::from_millis(svix.max_probe_interval_ms),
-            max_retry_after: Duration::from_millis(svix.max_retry_after_ms),
-        },
+        gate: gate(svix),
     })
+}
+
+fn gate(svix: &config::Svix) -> GateRules {
+    GateRules {
+        circuit_threshold: svix.circuit_threshold,
+        probe_interval: Duration::from_millis(svix.probe_interval_ms),
+        max_probe_interval: Duration::from_millis(svix.max_probe_interval_ms),
+        max_retry_after: Duration::from_millis(svix.max_retry_after_ms),
+    }
 }
 
 fn rules(config: &Config) -> Rules {

@@ -116,7 +116,10 @@ fn read(
     let new = NewNotification {
         id: NotificationId::generate(now),
         customer,
-        account: intake.account.clone(),
+        account: known
+            .as_ref()
+            .and_then(|known| known.account.clone())
+            .unwrap_or_else(|| intake.account.clone()),
         application: route.application,
         create_application: route.create_as,
         event_key,

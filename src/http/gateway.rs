@@ -9,10 +9,10 @@ use tokio::sync::watch;
 
 use super::auth::ApiKey;
 use super::backlog::Backlogs;
-use crate::actors::messages::{FollowSettings, GetHealth, GetStats, Notify, Redeliver, Room};
+use crate::actors::messages::{FollowSettings, GetHealth, GetStats, Notify, OwnAccounts, Redeliver, Room};
 use crate::domain::AccountName;
 use crate::envelope::KeyPart;
-use crate::policy::Routing;
+use crate::policy::{Routing, SvixAccount};
 use crate::store::Store;
 
 /// What Svix is sent as the payload.
@@ -35,6 +35,10 @@ pub struct Intake {
     pub routing: Routing,
     /// The account they go out with.
     pub account: AccountName,
+    /// What is told of that account.
+    pub operators_account: SvixAccount,
+    /// How others become usable.
+    pub own_accounts: OwnAccounts,
     /// What makes two posts the same event.
     pub key: Vec<KeyPart>,
     /// What Svix is sent.

@@ -21,6 +21,9 @@ use crate::store::Condition;
 /// How old the supervisor's last word may be.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// Accounts that are told of one by one.
+const ACCOUNTS: usize = 20;
+
 /// Differences of the ledger that a check names.
 const NAMED: usize = 3;
 
@@ -93,7 +96,7 @@ pub(super) async fn health(request: HttpRequest, gateway: Data<Gateway>) -> Resu
             Status::Degraded
         };
         checks.push(check("actors", status, format!("{alive} of {configured} delivery actors are alive")));
-        checks.extend(pipeline.counts.accounts.iter().map(account));
+        checks.extend(accounts(&pipeline.counts.accounts));
         checks.push(ledger(&pipeline.ledger));
     }
     Ok(Report::new(checks).respond())
@@ -133,6 +136,20 @@ fn essentials(gateway: &Gateway, pipeline: Option<&PipelineHealth>) -> Vec<Check
     vec![store, progress]
 }
 
+/// Tells of the accounts: of all where they are few, else of those that something is wrong with, up to a bound.
+fn accounts(all: &[AccountStatus]) -> Vec<Check> {
+    let mut checks: Vec<Check> = all.iter().map(account).collect();
+    if checks.len() > ACCOUNTS {
+        checks.sort_by_key(|check| std::cmp::Reverse(check.status));
+        let rest = checks.split_off(ACCOUNTS);
+        let degraded = rest.iter().filter(|check| check.status != Status::Ok).count();
+        let status = rest.first().map_or(Status::Ok, |first| first.status);
+        let detail = format!("{} more accounts; of {degraded} of them svix takes no requests", rest.len());
+        checks.push(check("accounts", status, detail));
+    }
+    checks
+}
+
 fn account(account: &AccountStatus) -> Check {
     let name = format!("account {}", account.name);
     let last = account.last_failure.as_deref().unwrap_or("no answer");
@@ -140,6 +157,9 @@ fn account(account: &AccountStatus) -> Check {
         since,
         ..check(name.clone(), Status::Degraded, detail)
     };
+    if let Some(since) = account.missing_since {
+        return degraded(format!("it cannot be used ({last}); its notifications wait"), Some(since));
+    }
     match account.gate {
         GateState::Open => check(name, Status::Ok, "svix takes its requests"),
         GateState::Limited { until } => degraded(format!("svix limits it until {until}"), None),

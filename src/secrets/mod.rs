@@ -7,11 +7,13 @@ mod key;
 mod owner;
 mod ring;
 mod sealed;
+mod tokens;
 
 pub use key::{KeyId, MasterKey, MasterKeyError, NoRandom};
 pub use owner::Owner;
 pub use ring::{KeyRing, KeyRingError, SecretError};
 pub use sealed::Sealed;
+pub use tokens::{EARLIER_TOKENS, Tokens};
 
 use secrecy::{ExposeSecret, SecretString};
 

@@ -1,16 +1,17 @@
 //! What is set, in memory: asked for by each accept and each dispatch, so never a way to the database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use log::{error, info};
 use serde_json::{Map, Value};
 
+use super::known_account::KnownAccount;
 use super::known_customer::KnownCustomer;
 use super::known_keys::{KnownKey, KnownKeys};
 use super::settings::{Setting, SettingKind};
-use crate::domain::{Customer, KeyDigest};
+use crate::domain::{AccountName, Customer, KeyDigest};
 use crate::policy::{CustomerSettings, Rules, SettingFault};
 
 /// Everything that is set.
@@ -25,6 +26,9 @@ struct Known {
     /// What files say, which holds whatever else does.
     of_files: HashMap<Customer, Arc<KnownCustomer>>,
     keys: KnownKeys,
+    accounts: HashMap<AccountName, Arc<KnownAccount>>,
+    /// Those that were changed since somebody last asked for that.
+    changed_accounts: HashSet<AccountName>,
 }
 
 impl Directory {
@@ -46,6 +50,31 @@ impl Directory {
     #[must_use]
     pub fn has_keys(&self) -> bool {
         !self.read().keys.is_empty()
+    }
+
+    /// Returns what is set for an account beside the operator's own.
+    #[must_use]
+    pub fn account(&self, name: &AccountName) -> Option<Arc<KnownAccount>> {
+        self.read().accounts.get(name).cloned()
+    }
+
+    /// Takes the accounts that were written or deleted since the last call.
+    #[must_use]
+    pub fn take_changed_accounts(&self) -> HashSet<AccountName> {
+        if self.read().changed_accounts.is_empty() {
+            return HashSet::new();
+        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut known.changed_accounts)
+    }
+
+    /// Returns a customer whose notifications go through an account, where there is one.
+    #[must_use]
+    pub fn customer_of(&self, account: &AccountName) -> Option<Customer> {
+        let known = self.read();
+        let mut all = known.of_files.iter().chain(&known.customers);
+        let found = all.find(|(_, set)| set.account.as_ref() == Some(account));
+        found.map(|(customer, _)| customer.clone())
     }
 
     /// Returns the rules of a customer's retries, where `all` are everybody's.
@@ -119,7 +148,27 @@ impl Known {
         match change.kind {
             SettingKind::Customer => self.apply_to_customer(change),
             SettingKind::Key => self.keys.apply(change),
-            SettingKind::Account => {}
+            SettingKind::Account => self.apply_to_account(change),
+        }
+    }
+
+    fn apply_to_account(&mut self, change: &Setting) {
+        let (name, version) = (AccountName::new(&change.name), change.version);
+        self.changed_accounts.insert(name.clone());
+        let Some(document) = &change.document else {
+            info!(account:% = name, version; "an account was deleted");
+            self.accounts.remove(&name);
+            return;
+        };
+        match KnownAccount::read(change, document) {
+            Ok(known) => {
+                info!(account:% = name, version; "an account is known");
+                self.accounts.insert(name, Arc::new(known));
+            }
+            // What stood before is closer to what is wanted than nothing.
+            Err(error) => {
+                error!(account:% = name, version, error; "an account cannot be read; what stood before holds");
+            }
         }
     }
 

@@ -23,8 +23,10 @@ impl SupervisorActor {
         let Notification {
             account, customer, ..
         } = &*entry.notification;
-        let paused = self.is_paused(customer);
-        let Some(lane) = self.lanes.get_mut(account).filter(|_| !paused) else {
+        if self.is_paused(customer) || !self.has_lane(account) {
+            return false;
+        }
+        let Some(lane) = self.lanes.get_mut(account) else {
             return false;
         };
         self.turns.wake(account);

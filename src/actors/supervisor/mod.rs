@@ -9,11 +9,13 @@
 //! dispatch  ready queues → pool        flight    what waits and what is under way
 //! turns     whose turn it is           fair      customers in turn, some passed over
 //! loads     who has how much under way
+//! accounts  lanes of accounts beside the operator's own
 //! outcomes  answers → decisions → store  pool    the threads that make the requests
 //! sharing   slices, gates ↔ replicas     budget  what a lane holds of a shared rate
 //! overdue   what must not be sent any more leaves the queues
 //! ```
 
+mod accounts;
 mod backlog;
 mod budget;
 mod claims;
@@ -31,7 +33,7 @@ mod sharing;
 mod shut;
 mod turns;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,6 +49,7 @@ use super::messages::{
 use crate::domain::{AccountName, Customer, Timestamp};
 use crate::policy::Rules;
 use crate::store::Store;
+use accounts::Missing;
 use backlog::Backlog;
 use claims::Look;
 use flight::{Entry, Flights};
@@ -76,6 +79,9 @@ pub(super) struct Surroundings {
 pub(super) struct SupervisorActor {
     settings: Arc<Settings>,
     lanes: BTreeMap<AccountName, Lane>,
+    /// Accounts that are to be used no more and have something under way.
+    closed: BTreeSet<AccountName>,
+    missing: Missing,
     turns: Turns,
     flights: Flights,
     /// Requests under way that are held against others.
@@ -102,6 +108,8 @@ impl SupervisorActor {
         let mut supervisor = Self {
             pool: Pool::new(0, to, &settings),
             lanes: BTreeMap::new(),
+            closed: BTreeSet::new(),
+            missing: Missing::default(),
             turns: Turns::default(),
             counted: 0,
             without_permits: Vec::new(),
@@ -156,24 +164,24 @@ impl SupervisorActor {
         self.give_back();
         self.sweep_overdue(ctx);
         self.proceed(ctx);
+        self.remove_closed();
         let now = self.around.store.now();
         let idle = self.pool.has_idle_thread();
         if !self.lanes.values_mut().any(|lane| lane.should_move(now, idle)) {
             self.moved_at = now;
         }
-        self.around.stats.do_send(CountsChanged {
-            counts: self.counts(now),
-        });
+        let counts = self.counts(now);
+        self.around.stats.do_send(CountsChanged { counts });
     }
 
-    fn counts(&self, now: Timestamp) -> Counts {
+    fn counts(&mut self, now: Timestamp) -> Counts {
         Counts {
             in_flight: self.flights.len() + self.settling,
             ready: self.lanes.values().map(Lane::ready).sum(),
             workers_configured: self.settings.actors,
             workers_alive: self.pool.alive(),
             stalled_for: now.since(self.moved_at),
-            accounts: self.lanes.values().map(Lane::status).collect(),
+            accounts: self.account_statuses(),
         }
     }
 
@@ -297,6 +305,7 @@ impl Handler<ConfigReloaded> for SupervisorActor {
         let pool_differs = pool(&settings) != pool(&self.settings);
         self.settings = settings;
         self.set_up_lanes();
+        self.follow_accounts(true, ctx);
         if pool_differs {
             info!(actors = self.settings.actors; "a new delivery pool takes over");
             self.replace_pool();
@@ -310,6 +319,7 @@ impl Handler<SettingsChanged> for SupervisorActor {
 
     fn handle(&mut self, _: SettingsChanged, ctx: &mut Context<Self>) {
         if self.draining.is_none() {
+            self.follow_accounts(false, ctx);
             self.follow_pauses(ctx);
         }
         self.proceed(ctx);

@@ -38,11 +38,26 @@ impl SvixAccount {
     ///
     /// # Errors
     /// Everything that is wrong with it, up to a bound.
-    pub fn read(document: &Map<String, Value>, networks: &Networks) -> Result<Self, Vec<Fault>> {
+    pub fn read(document: &Map<String, Value>) -> Result<Self, Vec<Fault>> {
+        Self::read_with(document, |_| Ok(()))
+    }
+
+    /// Reads a document and makes sure that requests may go where it says.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, up to a bound.
+    pub fn check(document: &Map<String, Value>, networks: &Networks) -> Result<Self, Vec<Fault>> {
+        Self::read_with(document, |url| server_url(url, networks))
+    }
+
+    fn read_with(
+        document: &Map<String, Value>,
+        check_url: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<Self, Vec<Fault>> {
         let mut faults = Faults::default();
         let mut members = Members::new(document.clone(), &mut faults);
         let account = Self {
-            server_url: members.text("serverUrl", |url| server_url(url, networks)),
+            server_url: members.text("serverUrl", check_url),
             requests_per_second: members.number("requestsPerSecond", 0.001..=1e6),
             burst: members
                 .whole("burst", 2..=1_000_000)
@@ -97,7 +112,7 @@ mod tests {
     use super::*;
 
     fn read(document: Value, networks: &Networks) -> Result<SvixAccount, Vec<Fault>> {
-        SvixAccount::read(document.as_object().unwrap(), networks)
+        SvixAccount::check(document.as_object().unwrap(), networks)
     }
 
     #[test]

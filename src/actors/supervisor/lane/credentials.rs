@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use crate::actors::messages::AccountSettings;
 use crate::domain::CredentialId;
+use crate::secrets::EARLIER_TOKENS;
 use crate::svix::Account;
-
-/// Tokens that are remembered beside the present one.
-const EARLIER: usize = 2;
 
 /// The tokens of one account.
 #[derive(Debug)]
@@ -58,7 +56,8 @@ impl Credentials {
                 .iter()
                 .chain([&self.present])
                 .any(|known| is_known(&known));
-            if is_news && account.base_url() == self.present.base_url() && self.earlier.len() < EARLIER {
+            if is_news && account.base_url() == self.present.base_url() && self.earlier.len() < EARLIER_TOKENS
+            {
                 self.earlier.push(account);
             }
         }

@@ -278,6 +278,7 @@ impl Lane {
             name: self.name.clone(),
             gate: self.gate.state(),
             last_failure: self.last_failure.clone(),
+            missing_since: None,
         }
     }
 

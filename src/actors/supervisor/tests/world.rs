@@ -10,12 +10,13 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::actors::death::DeathWatches;
 use crate::actors::messages::{
-    AccountSettings, ConfigReloaded, Counts, CountsChanged, Deliver, Job, Notify, Redeliver, Room,
-    ScheduleRetry, Settings, Settled, WorkerCounted,
+    AccountSettings, ConfigReloaded, Counts, CountsChanged, Deliver, Job, Notify, OwnAccounts, Redeliver,
+    Room, ScheduleRetry, Settings, Settled, WorkerCounted,
 };
 use crate::actors::supervisor::{SupervisorActor, Surroundings};
 use crate::domain::{AccountName, Answer, ContentMatch, NotificationId, State, Step, Timestamp};
-use crate::policy::{Backoff, GateRules, Pace, Patience, Rules, Share};
+use crate::policy::{Backoff, GateRules, Networks, Pace, Patience, Rules, Share};
+use crate::secrets::KeyRing;
 use crate::store::examples::{accept, customer, eventually, new, options};
 use crate::store::{NewNotification, Record, Store, Totals};
 use crate::svix::{Account, Exchange, Timeouts};
@@ -208,6 +209,19 @@ pub(super) fn settings(actors: usize, batch: usize, max_in_flight: usize) -> Set
     let wait = Duration::from_millis(1);
     Settings {
         replica: "here".into(),
+        own: OwnAccounts {
+            ring: Arc::new(KeyRing::new(Vec::new()).unwrap()),
+            networks: Networks::default(),
+            request_timeout: Duration::from_secs(5),
+            requests_per_second: 100_000.0,
+            burst: 10_000,
+            gate: GateRules {
+                circuit_threshold: 1000,
+                probe_interval: wait,
+                max_probe_interval: wait,
+                max_retry_after: wait,
+            },
+        },
         accounts: vec![AccountSettings {
             account: Arc::new(account.unwrap()),
             earlier: Vec::new(),

@@ -1,0 +1,168 @@
+//! Accounts beside the operator's own: each gets its lane when something is to go through it.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use actix::Context;
+use log::error;
+
+use super::SupervisorActor;
+use super::lane::Lane;
+use crate::actors::messages::{AccountSettings, AccountStatus};
+use crate::domain::{AccountName, State, Timestamp};
+use crate::policy::GateState;
+
+/// For how long an account that something waited for is shown as missing.
+const SHOWN: Duration = Duration::from_secs(5);
+
+/// Missing accounts that are shown.
+const NAMED: usize = 100;
+
+/// Accounts that something waits for and that cannot be used.
+#[derive(Debug, Default)]
+pub(super) struct Missing(HashMap<AccountName, Absence>);
+
+#[derive(Debug)]
+struct Absence {
+    since: Timestamp,
+    last: Instant,
+    why: String,
+}
+
+impl Missing {
+    fn note(&mut self, name: &AccountName, why: String, now: Timestamp) {
+        if self.0.len() >= NAMED && !self.0.contains_key(name) {
+            return;
+        }
+        let absence = self.0.entry(name.clone()).or_insert_with(|| {
+            error!(account:% = name, error = why.as_str(); "notifications wait for an account that cannot be used");
+            Absence {
+                since: now,
+                last: Instant::now(),
+                why: String::new(),
+            }
+        });
+        absence.last = Instant::now();
+        absence.why = why;
+    }
+
+    /// Returns how those stand that something has waited for lately.
+    pub(super) fn statuses(&mut self) -> Vec<AccountStatus> {
+        self.0.retain(|_, absence| absence.last.elapsed() < SHOWN);
+        let status = |(name, absence): (&AccountName, &Absence)| AccountStatus {
+            name: name.clone(),
+            gate: GateState::Open,
+            last_failure: Some(absence.why.clone()),
+            missing_since: Some(absence.since),
+        };
+        self.0.iter().map(status).collect()
+    }
+}
+
+impl SupervisorActor {
+    /// Makes sure that an account has its lane. Returns whether it has, and notes why where it has not.
+    pub(super) fn has_lane(&mut self, name: &AccountName) -> bool {
+        if self.lanes.contains_key(name) && !self.closed.contains(name) {
+            return true;
+        }
+        match self.own_settings(name) {
+            Ok(settings) => {
+                self.open_lane(name, &settings);
+                true
+            }
+            Err(why) => {
+                let now = self.around.store.now();
+                self.missing.note(name, why, now);
+                false
+            }
+        }
+    }
+
+    /// Takes over what has been changed of accounts; all are looked at where what holds for all has changed.
+    pub(super) fn follow_accounts(&mut self, all: bool, ctx: &mut Context<Self>) {
+        let mut changed = self.around.store.directory().take_changed_accounts();
+        if all {
+            changed.extend(self.lanes.keys().cloned());
+        }
+        for name in changed {
+            let is_operators = |settings: &AccountSettings| settings.account.name == name;
+            if self.settings.accounts.iter().any(is_operators) {
+                continue;
+            }
+            match self.own_settings(&name) {
+                Ok(settings) if self.lanes.contains_key(&name) => self.open_lane(&name, &settings),
+                Ok(_) => {}
+                Err(why) => self.close_lane(&name, &why, ctx),
+            }
+        }
+    }
+
+    /// Lets go of the lanes that are closed and have come to their end.
+    pub(super) fn remove_closed(&mut self) {
+        let lanes = &mut self.lanes;
+        self.closed.retain(|name| {
+            let is_out = lanes.get(name).is_some_and(|lane| lane.load().out > 0);
+            if !is_out {
+                lanes.remove(name);
+            }
+            is_out
+        });
+    }
+
+    /// Returns how the accounts stand.
+    pub(super) fn account_statuses(&mut self) -> Vec<AccountStatus> {
+        let missing = self.missing.statuses();
+        self.lanes
+            .values()
+            .map(Lane::status)
+            .filter(|status| !missing.iter().any(|missing| missing.name == status.name))
+            .chain(missing.iter().cloned())
+            .collect()
+    }
+
+    fn own_settings(&self, name: &AccountName) -> Result<AccountSettings, String> {
+        let known = self.around.store.directory().account(name);
+        let known = known.ok_or("no account of this name is set")?;
+        let settings = self.settings.own.settings(name, &known);
+        settings.map_err(|error| match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        })
+    }
+
+    fn open_lane(&mut self, name: &AccountName, settings: &AccountSettings) {
+        self.closed.remove(name);
+        match self.lanes.get_mut(name) {
+            Some(lane) => lane.reconfigure(settings),
+            None => {
+                let lane = Lane::new(settings, self.around.store.is_shared());
+                self.lanes.insert(name.clone(), lane);
+            }
+        }
+        self.turns.wake(name);
+        self.count_again();
+    }
+
+    /// Lets nothing more go out through an account. What is under way comes to its end; its lane goes after that.
+    fn close_lane(&mut self, name: &AccountName, why: &str, ctx: &mut Context<Self>) {
+        let Some(lane) = self.lanes.get_mut(name) else {
+            return;
+        };
+        error!(account:% = name, error = why; "an account cannot be used any more; its notifications wait");
+        let back = lane.queues().cut(0, |_| true);
+        if lane.load().out == 0 {
+            self.lanes.remove(name);
+            self.count_again();
+        } else {
+            self.closed.insert(name.clone());
+        }
+        let now = self.around.store.now();
+        for entry in back {
+            self.around.room.announce(&entry.notification.customer);
+            // The store does not know yet how far it has come.
+            if !entry.attempts.is_empty() {
+                self.settle(*entry, State::Queued, None, now, ctx);
+            }
+        }
+    }
+}
