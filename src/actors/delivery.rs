@@ -12,14 +12,14 @@ use log::error;
 use super::messages::{Deliver, Job, Settled, WorkerCounted};
 use crate::domain::Answer;
 use crate::store::Store;
-use crate::svix::{Client, Exchange, Timeouts};
+use crate::svix::{Client, ClientOptions, Exchange};
 
 /// What a pool's threads need to know.
 #[derive(Clone)]
 pub(super) struct DeliveryOptions {
     pub(super) pool: u64,
     pub(super) connections: usize,
-    pub(super) timeouts: Timeouts,
+    pub(super) client: ClientOptions,
     pub(super) store: Store,
     pub(super) outcomes: Recipient<Settled>,
     pub(super) workers: Recipient<WorkerCounted>,
@@ -48,7 +48,7 @@ impl DeliveryActor {
 
     fn make_tools(&self) -> Result<Tools, String> {
         let runtime = Runtime::new().map_err(|error| error.to_string())?;
-        let client = runtime.block_on(async { Client::new(self.options.timeouts, self.options.connections) });
+        let client = runtime.block_on(async { Client::new(&self.options.client, self.options.connections) });
         Ok(Tools {
             client: client.map_err(|error| error.to_string())?,
             runtime,

@@ -12,7 +12,7 @@ pub use super::room::{Reservation, Room};
 use crate::domain::{AccountName, Customer, Notification, Step, Timestamp};
 use crate::policy::{GateRules, Pace, Patience, Rules, Share};
 use crate::store::{Difference, Leased, StoreError, Totals};
-use crate::svix::{Account, Exchange, Timeouts};
+use crate::svix::{Account, ClientOptions, Exchange};
 
 /// HTTP → supervisor: deliver this, or look for it in the store. A wake-up: losing one delays work
 /// and loses nothing.
@@ -168,8 +168,8 @@ pub struct Settings {
     pub max_in_flight: usize,
     /// For how long batches and requests pass for quick.
     pub patience: Patience,
-    /// What the pool's clients wait for.
-    pub timeouts: Timeouts,
+    /// How the pool's clients connect.
+    pub client: ClientOptions,
 }
 
 /// One Svix credential and how it may be used.

@@ -213,7 +213,7 @@ fn pool_factory(store: Store, supervisor: &Addr<SupervisorActor>) -> PoolFactory
         let options = DeliveryOptions {
             pool,
             connections: settings.max_in_flight,
-            timeouts: settings.timeouts,
+            client: settings.client.clone(),
             store: store.clone(),
             outcomes: outcomes.clone(),
             workers: workers.clone(),

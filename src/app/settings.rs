@@ -14,7 +14,7 @@ use crate::policy::{
 };
 use crate::secrets::last_four;
 use crate::store::Retention;
-use crate::svix::{Account, Timeouts};
+use crate::svix::{Account, ClientOptions};
 
 /// The operator's own account.
 const ACCOUNT: &str = "default";
@@ -30,8 +30,9 @@ pub(super) fn pipeline(config: &Config) -> anyhow::Result<Settings> {
         batch: config.delivery.batch,
         max_in_flight: config.delivery.max_in_flight,
         patience: Patience::default(),
-        timeouts: Timeouts {
-            connect: Duration::from_millis(config.svix.connect_timeout_ms),
+        client: ClientOptions {
+            connect_timeout: Duration::from_millis(config.svix.connect_timeout_ms),
+            networks: config.accounts.networks(),
         },
     })
 }

@@ -7,8 +7,9 @@ use super::{Config, toml};
 /// The sections and keys whose change applies while running; every other waits for a restart.
 ///
 /// The token shows no difference here (it is redacted), so the section that holds it must stay listed.
-const APPLIES_WHILE_RUNNING: [&str; 8] = [
+const APPLIES_WHILE_RUNNING: [&str; 9] = [
     "svix",
+    "accounts",
     "delivery.actors",
     "delivery.batch",
     "delivery.max_in_flight",
@@ -52,7 +53,7 @@ mod tests {
     #[test]
     fn what_is_bound_at_the_start_needs_a_restart() {
         let table = [
-            ("accounts", false, "connections are open"),
+            ("accounts", true, "the pool is replaced"),
             ("auth", true, "keys are looked up on each request"),
             ("delivery.actors", true, "the pool is replaced"),
             ("delivery.batch", true, "counts for the next batch"),

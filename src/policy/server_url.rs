@@ -26,7 +26,7 @@ pub enum ServerUrlError {
     #[error("a URL without a fragment")]
     Fragment,
     /// It has a user or a password.
-    #[error("a URL without a user or password; the token goes into svix.token")]
+    #[error("a URL without a user or password; the token is set apart from it")]
     UserInfo,
     /// It has no host.
     #[error("a URL with a host, such as https://api.svix.com")]

@@ -19,6 +19,7 @@ pub struct Account {
     token: SecretString,
     credential: CredentialId,
     authorization: HeaderValue,
+    guarded: bool,
 }
 
 /// Why a token cannot be used.
@@ -59,7 +60,24 @@ impl Account {
             credential: CredentialId::of(token.expose_secret()),
             token,
             authorization,
+            guarded: false,
         })
+    }
+
+    /// Returns it as one whose address somebody has written over HTTP: its requests go only where the client's
+    /// networks allow.
+    #[must_use]
+    pub fn guarded(self) -> Self {
+        Self {
+            guarded: true,
+            ..self
+        }
+    }
+
+    /// Tells whether its requests go only where the client's networks allow.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.guarded
     }
 
     /// Returns where requests go, without a slash at the end.

@@ -1,16 +1,22 @@
 //! Carries requests to Svix and reads what comes back, within bounds of time and size.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use awc::ClientResponse;
+use actix_rt::net::TcpStream;
+use actix_service::Service;
+use actix_tls::connect::{ConnectInfo, Connection, Connector, Resolver};
 use awc::error::{ConnectError, PayloadError, SendRequestError};
-use awc::http::header;
+use awc::http::{Method, Uri, Version, header};
+use awc::{ClientRequest, ClientResponse};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
 use super::classify::{self, Reply};
+use super::guard::{Forbidden, GuardedConnector};
 use super::{Account, excerpt, request, tls_config};
 use crate::domain::{Answer, Notification, Step};
+use crate::policy::Networks;
 
 /// What is read at most of an answer to a send, in bytes.
 const SHORT_ANSWER: usize = 64 * 1024;
@@ -21,11 +27,13 @@ const LONG_ANSWER: usize = 8 * 1024 * 1024;
 /// How this client names itself.
 const USER_AGENT: &str = concat!("svix-hooks/", env!("CARGO_PKG_VERSION"));
 
-/// What a client waits for before its first request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// For a connection, and again for its TLS handshake.
-    pub connect: Duration,
+/// How a client connects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientOptions {
+    /// How long it waits for a connection, and again for its TLS handshake.
+    pub connect_timeout: Duration,
+    /// Where guarded accounts may lead.
+    pub networks: Networks,
 }
 
 /// Why a client could not be made.
@@ -51,32 +59,37 @@ pub struct Exchange {
 
 /// An HTTP client with connections of its own; lives on one thread, inside its runtime.
 pub struct Client {
-    http: awc::Client,
+    /// For accounts whose address the operator has configured.
+    open: awc::Client,
+    /// For all others.
+    guarded: awc::Client,
 }
 
 impl Client {
-    /// Makes a client that keeps up to `connections` open. Must be called inside a runtime.
+    /// Makes a client that keeps up to `connections` open, and as many to guarded accounts. Must be called inside
+    /// a runtime.
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(timeouts: Timeouts, connections: usize) -> Result<Self, ClientError> {
-        let connector = awc::Connector::new()
-            .timeout(timeouts.connect)
-            .handshake_timeout(timeouts.connect)
-            .rustls_0_23(tls_config()?)
-            .max_http_version(awc::http::Version::HTTP_11)
-            .limit(connections)
-            // Shorter than load balancers keep idle connections, so that they are not closed in use.
-            .conn_keep_alive(Duration::from_secs(30));
-        let http = awc::Client::builder()
-            .connector(connector)
-            .disable_redirects()
-            .disable_timeout()
-            .no_default_headers()
-            .add_default_header((header::USER_AGENT, USER_AGENT))
-            .add_default_header((header::ACCEPT, "application/json"))
-            .finish();
-        Ok(Self { http })
+    pub fn new(options: &ClientOptions, connections: usize) -> Result<Self, ClientError> {
+        let tls = tls_config()?;
+        let open = Connector::new(Resolver::default()).service();
+        let guarded = GuardedConnector::new(options.networks.clone());
+        Ok(Self {
+            open: http(open, tls.clone(), options.connect_timeout, connections),
+            guarded: http(guarded, tls, options.connect_timeout, connections),
+        })
+    }
+
+    /// Begins a request by an account, with its token.
+    fn request(&self, account: &Account, method: Method, url: String) -> ClientRequest {
+        let http = if account.is_guarded() {
+            &self.guarded
+        } else {
+            &self.open
+        };
+        http.request(method, url)
+            .insert_header((header::AUTHORIZATION, account.authorization().clone()))
     }
 
     /// Carries out one step for a notification, within so much time from the connection to the answer.
@@ -104,10 +117,7 @@ impl Client {
 
     async fn exchange(&self, account: &Account, notification: &Notification, step: &Step) -> Exchange {
         let outgoing = request::build(account, notification, step);
-        let mut request = self
-            .http
-            .request(outgoing.method, outgoing.url)
-            .insert_header((header::AUTHORIZATION, account.authorization().clone()));
+        let mut request = self.request(account, outgoing.method, outgoing.url);
         if let Some(key) = outgoing.idempotency_key {
             request = request.insert_header(("idempotency-key", key));
         }
@@ -133,16 +143,56 @@ impl Client {
             Err(error) => Exchange {
                 answer: classify::failure(&error),
                 status: None,
-                detail: excerpt::bounded(&account.redact(&words(&error))),
+                detail: failure(account, &error),
                 duration: Duration::ZERO,
             },
         }
     }
 }
 
-/// Says what went wrong with a connection.
+fn http<S>(
+    connector: S,
+    tls: Arc<rustls::ClientConfig>,
+    connect_timeout: Duration,
+    connections: usize,
+) -> awc::Client
+where
+    S: Service<
+            ConnectInfo<Uri>,
+            Response = Connection<Uri, TcpStream>,
+            Error = actix_tls::connect::ConnectError,
+        > + Clone
+        + 'static,
+{
+    let connector = awc::Connector::new()
+        .connector(connector)
+        .timeout(connect_timeout)
+        .handshake_timeout(connect_timeout)
+        .rustls_0_23(tls)
+        .max_http_version(Version::HTTP_11)
+        .limit(connections)
+        // Shorter than load balancers keep idle connections, so that they are not closed in use.
+        .conn_keep_alive(Duration::from_secs(30));
+    awc::Client::builder()
+        .connector(connector)
+        .disable_redirects()
+        .disable_timeout()
+        .no_default_headers()
+        .add_default_header((header::USER_AGENT, USER_AGENT))
+        .add_default_header((header::ACCEPT, "application/json"))
+        .finish()
+}
+
+/// Says what went wrong with a connection, bounded and without the token.
+fn failure(account: &Account, error: &SendRequestError) -> String {
+    excerpt::bounded(&account.redact(&words(error)))
+}
+
 fn words(error: &SendRequestError) -> String {
     match error {
+        SendRequestError::Connect(ConnectError::Resolver(cause)) if cause.is::<Forbidden>() => {
+            cause.to_string()
+        }
         SendRequestError::Connect(ConnectError::Disconnected) => {
             "the connection ended before an answer".to_owned()
         }

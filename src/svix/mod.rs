@@ -4,11 +4,12 @@ mod account;
 mod classify;
 mod client;
 mod excerpt;
+mod guard;
 mod request;
 mod retry_after;
 mod tls;
 mod wire;
 
 pub use account::{Account, AccountError};
-pub use client::{Client, ClientError, Exchange, Timeouts};
+pub use client::{Client, ClientError, ClientOptions, Exchange};
 pub use tls::tls_config;

@@ -21,6 +21,7 @@ mod customers;
 mod delivering;
 mod endpoints;
 mod expiring;
+mod guarding;
 mod keys;
 mod looking_up;
 mod operating;

@@ -297,10 +297,9 @@ impl Handler<ConfigReloaded> for SupervisorActor {
                 actors,
                 max_in_flight,
                 patience,
-                timeouts,
                 ..
             } = *settings;
-            (actors, max_in_flight, patience, timeouts)
+            (actors, max_in_flight, patience, settings.client.clone())
         };
         let pool_differs = pool(&settings) != pool(&self.settings);
         self.settings = settings;

@@ -8,6 +8,7 @@ use super::world::{MakePool, Stored, World, answer, settings};
 use crate::actors::messages::{Batch, Deliver, Settings, WorkerCounted};
 use crate::actors::supervisor::SupervisorActor;
 use crate::domain::{AnswerKind, NotificationId, State};
+use crate::policy::Networks;
 use crate::store::examples::eventually;
 
 /// A pool that does with each batch as it is told.
@@ -232,6 +233,25 @@ async fn an_answer_that_comes_twice_or_late_counts_once() {
     world.eventually_idle().await;
     let totals = world.totals().await;
     assert_eq!((totals.retries, totals.failed_attempts), (0, 0));
+}
+
+#[actix::test]
+async fn networks_that_change_bring_a_new_pool() {
+    let held = Held::default();
+    let stored = Stored::empty().await.with("acme", 8).await;
+    let world = stored.start(settings(1, 4, 9), 1000, held.make_pool());
+    held.eventually_holds(4).await;
+    let mut narrowed = settings(1, 4, 9);
+    narrowed.client.networks = Networks::new(vec!["10.0.0.0/8".parse().unwrap()]);
+    world.reconfigure(narrowed);
+    held.eventually_holds(8).await;
+    assert_eq!(held.pools().iter().map(|(pool, _)| *pool).collect::<Vec<_>>(), [0, 1]);
+    eventually("all is sent", async || {
+        while held.release_one(&world) {}
+        world.totals().await.delivered == 8
+    })
+    .await;
+    world.eventually_idle().await;
 }
 
 #[actix::test]

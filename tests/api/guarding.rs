@@ -1,0 +1,85 @@
+//! Accounts whose address somebody has written over HTTP lead only where the operator lets them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use svix_hooks::domain::{
+    AccountName, Answer, Customer, EventId, Notification, NotificationId, Progress, Step, Timestamp,
+};
+use svix_hooks::policy::Networks;
+use svix_hooks::sandbox::{DEFAULT_APPLICATION, DEFAULT_TOKEN, Sandbox, SandboxOptions};
+use svix_hooks::svix::{Account, Client, ClientOptions};
+
+/// A client whose guarded accounts may lead into these networks.
+fn client(networks: &[&str]) -> Client {
+    let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
+    let options = ClientOptions {
+        connect_timeout: Duration::from_secs(5),
+        networks: Networks::new(networks),
+    };
+    Client::new(&options, 4).unwrap()
+}
+
+fn account(base_url: &str, token: &str) -> Account {
+    let name = AccountName::new("acme");
+    Account::new(name, base_url.to_owned(), token.into(), Duration::from_secs(5)).unwrap()
+}
+
+fn notification() -> Notification {
+    let event = br#"{"data":{}}"#;
+    Notification {
+        id: NotificationId::generate(Timestamp::default()),
+        customer: Customer::parse("acme").unwrap(),
+        account: AccountName::new("acme"),
+        application: Arc::from(DEFAULT_APPLICATION),
+        create_application: None,
+        event_id: EventId::of_caller("evt_1"),
+        event_type: "user.created".to_owned(),
+        event: event.to_vec().into(),
+        payload: 8..10,
+        accepted_at: Timestamp::default(),
+        due_at: Timestamp::default(),
+        expires_at: None,
+        redrive: None,
+        redrives: 0,
+        suspect_until: None,
+        progress: Progress::default(),
+    }
+}
+
+#[actix_web::test]
+async fn requests_go_only_to_addresses_that_are_allowed() {
+    let sandbox = Sandbox::start(SandboxOptions::default()).unwrap();
+    let at = |host: &str| account(&format!("http://{host}:{}", sandbox.port()), DEFAULT_TOKEN);
+    let loopback: &[&str] = &["127.0.0.0/8"];
+    let table = [
+        (at("127.0.0.1").guarded(), &[][..], false, "an address"),
+        (at("localhost").guarded(), &[], false, "a name"),
+        (at("2130706433").guarded(), &[], false, "an address as one number"),
+        (at("[::1]").guarded(), &[], false, "an address of IPv6"),
+        (at("127.0.0.1").guarded(), &["10.0.0.0/8"], false, "another network is allowed"),
+        (at("127.0.0.1").guarded(), loopback, true, "the operator allows it"),
+        (at("localhost").guarded(), loopback, true, "the name, too"),
+        (at("localhost"), &[], true, "the operator has written it"),
+    ];
+    for (account, networks, reached, why) in table {
+        let before = sandbox.request_count();
+        let client = client(networks);
+        let patience = Duration::from_secs(5);
+        let exchange = client
+            .perform(&account, &notification(), &Step::Send, patience)
+            .await;
+        assert_eq!(sandbox.request_count() - before, u64::from(reached), "{why}: {exchange:?}");
+        if reached {
+            assert!(matches!(exchange.answer, Answer::Accepted { .. }), "{why}: {exchange:?}");
+        } else {
+            assert_eq!(exchange.answer, Answer::Unavailable { retry_after: None }, "{why}");
+            assert!(
+                exchange
+                    .detail
+                    .contains("leads to an address that is not allowed"),
+                "{why}: {exchange:?}"
+            );
+        }
+    }
+}
