@@ -216,6 +216,11 @@ impl Ledger {
         self.first + self.messages.len() as u64
     }
 
+    /// Returns the names of the applications, the oldest first.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.applications.iter().map(|application| &*application.name)
+    }
+
     /// Returns the name of the application that stands here.
     pub(super) fn name(&self, place: usize) -> &str {
         self.applications

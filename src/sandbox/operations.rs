@@ -54,6 +54,17 @@ struct EndpointOut<'a> {
     updated_at: Timestamp,
 }
 
+/// An application as Svix shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ApplicationOut<'a> {
+    id: &'a str,
+    name: &'a str,
+    metadata: Metadata,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
 #[derive(Serialize)]
 struct Metadata {}
 
@@ -68,6 +79,7 @@ pub(super) async fn attend(
         Route::Health => Ok(Answer::raw(200, HEALTH.into())),
         Route::Unknown => Ok(Answer::empty(404)),
         _ if !authorized => Ok(Answer::unauthorized()),
+        Route::Applications => applications(state, &call),
         Route::CreateMessage { application } => {
             return create(state, call, application, plan)
                 .await
@@ -83,6 +95,23 @@ pub(super) async fn attend(
         } => resend(state, &call, application, message, endpoint),
     };
     (answer.unwrap_or_else(|answer| answer), None)
+}
+
+fn applications(state: &State, call: &Call<'_>) -> Result<Answer, Answer> {
+    let page = PageQuery::read(call.query)?;
+    let ledger = state.ledger();
+    let at = ledger.timestamp(0);
+    let rows: Vec<ApplicationOut<'_>> = ledger
+        .names()
+        .map(|name| ApplicationOut {
+            id: name,
+            name,
+            metadata: Metadata {},
+            created_at: at,
+            updated_at: at,
+        })
+        .collect();
+    Ok(Answer::json(200, &page.cut(rows, |row| row.id)))
 }
 
 fn show(state: &State, call: &Call<'_>, application: &str, message: &str) -> Result<Answer, Answer> {

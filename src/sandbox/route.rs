@@ -7,6 +7,8 @@ use actix_web::http::Method;
 pub(super) enum Route<'a> {
     /// The state of the server; needs no token.
     Health,
+    /// List the applications.
+    Applications,
     /// Create a message.
     CreateMessage { application: &'a str },
     /// Look at a message.
@@ -37,6 +39,7 @@ impl<'a> Route<'a> {
         let parts = (next(), next(), next(), next(), next(), next(), next());
         match (method.as_str(), parts) {
             ("GET", (Some("health"), None, ..)) => Self::Health,
+            ("GET", (Some("app"), None, ..)) => Self::Applications,
             ("POST", (Some("app"), Some(application), Some("msg"), None, ..)) => {
                 Self::CreateMessage { application }
             }
@@ -82,6 +85,8 @@ mod tests {
         let (application, message) = ("a", "m");
         let table = [
             (Method::GET, "/api/v1/health", Route::Health),
+            (Method::GET, "/api/v1/app", Route::Applications),
+            (Method::POST, "/api/v1/app", Route::Unknown),
             (Method::POST, "/api/v1/app/a/msg", Route::CreateMessage { application }),
             (Method::GET, "/api/v1/app/a/msg/m", Route::Message { application, message }),
             (Method::GET, "/api/v1/app/a/attempt/msg/m", Route::Attempts { application, message }),

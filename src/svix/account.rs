@@ -99,6 +99,12 @@ impl Account {
         self.base_url == other.base_url && self.token.expose_secret() == other.token.expose_secret()
     }
 
+    /// Returns the region that the token names.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        crate::policy::region(self.token.expose_secret())
+    }
+
     pub(super) fn authorization(&self) -> &HeaderValue {
         &self.authorization
     }

@@ -82,7 +82,7 @@ impl Client {
     }
 
     /// Begins a request by an account, with its token.
-    fn request(&self, account: &Account, method: Method, url: String) -> ClientRequest {
+    pub(super) fn request(&self, account: &Account, method: Method, url: String) -> ClientRequest {
         let http = if account.is_guarded() {
             &self.guarded
         } else {
@@ -184,7 +184,7 @@ where
 }
 
 /// Says what went wrong with a connection, bounded and without the token.
-fn failure(account: &Account, error: &SendRequestError) -> String {
+pub(super) fn failure(account: &Account, error: &SendRequestError) -> String {
     excerpt::bounded(&account.redact(&words(error)))
 }
 
@@ -230,7 +230,7 @@ fn answered<S>(
 }
 
 /// Reads a body up to `most` bytes. What breaks off is judged by what came of it.
-async fn read<S>(response: &mut ClientResponse<S>, most: usize) -> Bytes
+pub(super) async fn read<S>(response: &mut ClientResponse<S>, most: usize) -> Bytes
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {

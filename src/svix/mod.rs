@@ -5,6 +5,7 @@ mod classify;
 mod client;
 mod excerpt;
 mod guard;
+mod probe;
 mod request;
 mod retry_after;
 mod tls;
@@ -12,4 +13,5 @@ mod wire;
 
 pub use account::{Account, AccountError};
 pub use client::{Client, ClientError, ClientOptions, Exchange};
+pub use probe::{Findings, Permission, probe};
 pub use tls::tls_config;

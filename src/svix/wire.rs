@@ -37,6 +37,10 @@ fn is_done() -> bool {
     true
 }
 
+/// An application of which only the existence matters.
+#[derive(Deserialize)]
+pub(super) struct ApplicationOut {}
+
 /// An attempt of which only the existence matters.
 #[derive(Deserialize)]
 pub(super) struct AttemptOut {}

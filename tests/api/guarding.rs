@@ -1,4 +1,4 @@
-//! Accounts whose address somebody has written over HTTP lead only where the operator lets them.
+//! Accounts whose address somebody has written over HTTP lead only where the operator lets them, and are tried first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use svix_hooks::domain::{
     AccountName, Answer, Customer, EventId, Notification, NotificationId, Progress, Step, Timestamp,
 };
 use svix_hooks::policy::Networks;
-use svix_hooks::sandbox::{DEFAULT_APPLICATION, DEFAULT_TOKEN, Sandbox, SandboxOptions};
-use svix_hooks::svix::{Account, Client, ClientOptions};
+use svix_hooks::sandbox::{DEFAULT_APPLICATION, DEFAULT_TOKEN, Faults, Sandbox, SandboxOptions};
+use svix_hooks::svix::{Account, Client, ClientOptions, Permission, probe};
 
 /// A client whose guarded accounts may lead into these networks.
 fn client(networks: &[&str]) -> Client {
@@ -70,6 +70,8 @@ async fn requests_go_only_to_addresses_that_are_allowed() {
             .perform(&account, &notification(), &Step::Send, patience)
             .await;
         assert_eq!(sandbox.request_count() - before, u64::from(reached), "{why}: {exchange:?}");
+        let findings = probe(&client, &account).await;
+        assert_eq!(findings.reachable, reached, "{why}: {findings:?}");
         if reached {
             assert!(matches!(exchange.answer, Answer::Accepted { .. }), "{why}: {exchange:?}");
         } else {
@@ -80,6 +82,50 @@ async fn requests_go_only_to_addresses_that_are_allowed() {
                     .contains("leads to an address that is not allowed"),
                 "{why}: {exchange:?}"
             );
+            assert_eq!(findings.detail, Some(exchange.detail), "{why}");
         }
     }
+}
+
+#[actix_web::test]
+async fn a_credential_is_tried_before_anything_depends_on_it() {
+    let sandbox = Sandbox::start(SandboxOptions::default()).unwrap();
+    let client = client(&["127.0.0.1/32"]);
+    let ours = account(&sandbox.url(), DEFAULT_TOKEN).guarded();
+    let found = probe(&client, &ours).await;
+    assert_eq!(
+        (found.reachable, found.permission, found.status),
+        (true, Permission::Organization, Some(200))
+    );
+    assert_eq!(found.detail, None);
+
+    let other = account(&sandbox.url(), "sk_wrong.eu").guarded();
+    let found = probe(&client, &other).await;
+    assert_eq!((found.permission, found.region.as_deref()), (Permission::Refused, Some("eu")));
+    assert!(
+        found
+            .detail
+            .is_some_and(|words| words.contains("authentication_failed"))
+    );
+
+    sandbox.set_faults(Faults::answering(403));
+    let found = probe(&client, &ours).await;
+    assert_eq!((found.reachable, found.permission), (true, Permission::Insufficient));
+    sandbox.set_faults(Faults::answering(503));
+    let found = probe(&client, &ours).await;
+    assert_eq!((found.reachable, found.permission, found.status), (true, Permission::Unknown, Some(503)));
+
+    sandbox.set_faults(Faults {
+        hang_before: true,
+        ..Faults::default()
+    });
+    let mut hasty = ours.clone();
+    hasty.request_timeout = Duration::from_millis(50);
+    let found = probe(&client, &hasty).await;
+    assert_eq!((found.reachable, found.detail.as_deref()), (false, Some("no answer within 50 ms")));
+
+    sandbox.stop();
+    let found = probe(&client, &ours).await;
+    assert_eq!((found.reachable, found.permission, found.status), (false, Permission::Unknown, None));
+    assert!(found.detail.is_some_and(|words| !words.contains(DEFAULT_TOKEN)));
 }
