@@ -132,8 +132,8 @@ impl Client {
         let connector = awc::Connector::new()
             .timeout(timeout.min(CONNECT))
             .handshake_timeout(timeout.min(CONNECT))
-            .rustls_0_23(tls_config()?)
-            .max_http_version(awc::http::Version::HTTP_11);
+            // It names no protocol, so HTTP/1.1 is spoken. To bound the version here would take TLS away again.
+            .rustls_0_23(tls_config()?);
         // Where a proxy points elsewhere, the key does not follow.
         let http = awc::Client::builder()
             .connector(connector)
@@ -287,5 +287,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[actix_web::test]
+    async fn a_service_is_spoken_to_encrypted_where_its_url_says_so() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let heard = std::thread::spawn(move || {
+            let mut first = [0];
+            std::io::Read::read_exact(&mut listener.accept().unwrap().0, &mut first).unwrap();
+            first
+        });
+        let client = Client::new(&url, None, Duration::from_secs(5)).unwrap();
+        let Err(Failure::Unanswered { why, .. }) = client.get("/stats", &Query::new()).await else {
+            panic!("nobody answers")
+        };
+        assert!(!why.contains("not supported"), "{why}");
+        assert_eq!(heard.join().unwrap(), [22], "a handshake");
     }
 }

@@ -7,7 +7,7 @@ use actix_rt::net::TcpStream;
 use actix_service::Service;
 use actix_tls::connect::{ConnectInfo, Connection, Connector, Resolver};
 use awc::error::{ConnectError, PayloadError, SendRequestError};
-use awc::http::{Method, Uri, Version, header};
+use awc::http::{Method, Uri, header};
 use awc::{ClientRequest, ClientResponse};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -168,8 +168,8 @@ where
         .connector(connector)
         .timeout(connect_timeout)
         .handshake_timeout(connect_timeout)
+        // It names no protocol, so HTTP/1.1 is spoken. To bound the version here would take TLS away again.
         .rustls_0_23(tls)
-        .max_http_version(Version::HTTP_11)
         .limit(connections)
         // Shorter than load balancers keep idle connections, so that they are not closed in use.
         .conn_keep_alive(Duration::from_secs(30));
@@ -243,4 +243,40 @@ where
         }
     }
     body.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::domain::AccountName;
+    use crate::svix::probe;
+
+    /// The first byte of a handshake.
+    const HANDSHAKE: u8 = 22;
+
+    #[actix_web::test]
+    async fn every_account_is_spoken_to_encrypted_where_its_address_says_so() {
+        let options = ClientOptions {
+            connect_timeout: Duration::from_secs(5),
+            networks: Networks::new(vec!["127.0.0.1/32".parse().unwrap()]),
+        };
+        let client = Client::new(&options, 4).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let plain = Account::new(AccountName::new("a"), url, "sk_1".into(), Duration::from_secs(5)).unwrap();
+        for account in [plain.clone(), plain.guarded()] {
+            let listener = listener.try_clone().unwrap();
+            let heard = std::thread::spawn(move || {
+                let mut first = [0];
+                listener.accept().unwrap().0.read_exact(&mut first).unwrap();
+                first
+            });
+            let found = probe(&client, &account).await;
+            assert!(!found.detail.as_ref().unwrap().contains("not supported"), "{found:?}");
+            assert_eq!(heard.join().unwrap(), [HANDSHAKE], "{found:?}");
+        }
+    }
 }
