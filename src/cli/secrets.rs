@@ -19,7 +19,7 @@ pub(super) fn run(command: SecretsCommand) -> anyhow::Result<()> {
         "master key {} (shown only now): keep it where the service finds it and nobody else does;\n\
          without it, what is sealed under it is lost\n\n\
          SVIX_HOOKS__SECRETS__KEYS={}\n\n\
-         to replace a key, put the new one before it, separated by a comma; the first seals, all open",
+         several are separated by commas: the first seals, all open",
         key.id(),
         key.text().expose_secret()
     ));

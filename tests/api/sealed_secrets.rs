@@ -1,5 +1,6 @@
 //! Secrets in the store open under the master keys of the configuration, or the service does not start.
 
+use std::process::Command;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -69,6 +70,10 @@ async fn nothing_starts_without_the_keys_of_what_is_sealed_and_nothing_is_overwr
         for secret in [TOKEN.to_owned(), text(&old), text(&new)] {
             assert!(!said.contains(&secret), "{why}: {said}");
         }
+        if world.store.file().is_some() {
+            let unclean = "SELECT count(*) FROM runs WHERE stopped_at IS NULL";
+            assert_eq!(world.store.number(unclean).await, 0, "{why}: what waits is not made suspect");
+        }
         assert_eq!(accounts(&world).await, before, "{why}");
     }
     let both = format!("{}, {}", text(&new), text(&old));
@@ -77,4 +82,21 @@ async fn nothing_starts_without_the_keys_of_what_is_sealed_and_nothing_is_overwr
     drop(process);
     let contents = world.store.contents().await;
     assert!(!contents.contains(TOKEN) && !contents.contains(&text(&old)));
+}
+
+#[test]
+fn a_new_key_is_printed_as_the_environment_takes_it() {
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_svix-hooks"));
+        let output = command.args(["secrets", "new-key"]).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = run();
+    let entry = said
+        .lines()
+        .find_map(|line| line.strip_prefix("SVIX_HOOKS__SECRETS__KEYS="));
+    let key = MasterKey::parse(&entry.unwrap().into()).unwrap();
+    assert!(said.contains(&key.id().to_string()), "{said}");
+    assert!(!run().contains(entry.unwrap()), "no two are the same");
 }

@@ -101,6 +101,7 @@ macro_rules! contract {
                 settings_are_given_back_as_they_were_written,
                 a_change_is_refused_where_something_else_is_there,
                 versions_go_on_over_a_deletion,
+                the_sealed_secrets_of_all_accounts_are_listed,
                 what_is_there_already_is_no_new_version,
                 whoever_follows_the_changes_sees_each_last_one,
                 old_versions_leave,

@@ -280,3 +280,30 @@ pub(super) async fn the_last_use_of_a_key_is_kept_until_it_is_revoked<F: Fixture
     assert!(store.key_uses(Vec::new()).await.unwrap().is_empty());
     store.close(true).await.unwrap();
 }
+
+pub(super) async fn the_sealed_secrets_of_all_accounts_are_listed<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let sealed = |kind, name: &str, sealed: Option<&[u8]>| SettingChange {
+        kind,
+        sealed: sealed.map(<[u8]>::to_vec),
+        ..put(name, "{}")
+    };
+    for (kind, name, secret) in [
+        (SettingKind::Account, "b", Some(&b"1"[..])),
+        (SettingKind::Account, "a", Some(b"2")),
+        (SettingKind::Account, "open", None),
+        (SettingKind::Account, "left", Some(b"3")),
+        (SettingKind::Customer, "c", Some(b"4")),
+    ] {
+        written(&store, sealed(kind, name, secret)).await;
+    }
+    let left = SettingChange {
+        kind: SettingKind::Account,
+        ..delete("left")
+    };
+    written(&store, left).await;
+    let listed = store.sealed_accounts().await.unwrap();
+    assert_eq!(listed, [("a".to_owned(), b"2".to_vec()), ("b".to_owned(), b"1".to_vec())]);
+    store.close(true).await.unwrap();
+}
