@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::messages::AccountSettings;
 use crate::domain::AccountName;
-use crate::policy::{GateRules, Networks, Pace, Share, SvixAccount, base_url};
+use crate::policy::{GateRules, Pace, Share, SvixAccount, base_url};
 use crate::secrets::{KeyRing, SecretError};
 use crate::store::KnownAccount;
 use crate::svix::{Account, AccountError};
@@ -17,8 +17,6 @@ use crate::svix::{Account, AccountError};
 pub struct OwnAccounts {
     /// Opens and seals tokens.
     pub ring: Arc<KeyRing>,
-    /// Where their requests may go.
-    pub networks: Networks,
     /// How long one request may take.
     pub request_timeout: Duration,
     /// Requests per second.
@@ -78,6 +76,8 @@ impl OwnAccounts {
     ) -> Result<Account, AccountError> {
         let base_url = base_url(settings.server_url.as_deref(), token.expose_secret());
         let own = settings.request_timeout_ms.map(Duration::from_millis);
-        Account::new(name.clone(), base_url, token, own.unwrap_or(self.request_timeout))
+        let account = Account::new(name.clone(), base_url, token, own.unwrap_or(self.request_timeout))?;
+        // Whoever wrote the URL is not to reach what only this service can.
+        Ok(account.guarded())
     }
 }

@@ -30,11 +30,16 @@ pub(super) fn pipeline(config: &Config) -> anyhow::Result<Settings> {
         batch: config.delivery.batch,
         max_in_flight: config.delivery.max_in_flight,
         patience: Patience::default(),
-        client: ClientOptions {
-            connect_timeout: Duration::from_millis(config.svix.connect_timeout_ms),
-            networks: config.accounts.networks(),
-        },
+        client: client(config),
     })
+}
+
+/// Works out how Svix is reached.
+fn client(config: &Config) -> ClientOptions {
+    ClientOptions {
+        connect_timeout: Duration::from_millis(config.svix.connect_timeout_ms),
+        networks: config.accounts.networks(),
+    }
 }
 
 /// Works out how accounts beside the operator's own are made.
@@ -42,7 +47,6 @@ fn own_accounts(config: &Config) -> anyhow::Result<OwnAccounts> {
     let svix = &config.svix;
     Ok(OwnAccounts {
         ring: Arc::new(config.secrets.ring().context("secrets.keys")?),
-        networks: config.accounts.networks(),
         request_timeout: Duration::from_millis(svix.request_timeout_ms),
         requests_per_second: svix.requests_per_second,
         burst: svix.burst,
@@ -80,6 +84,7 @@ pub(super) fn intake(config: &Config) -> anyhow::Result<Intake> {
         customer_pointers: routing.customer_pointers.clone(),
         application_pointers: routing.application_pointers.clone(),
         routing: Routing {
+            account: AccountName::new(ACCOUNT),
             default_application: config.svix.app_id.as_deref().map(Into::into),
             default_customer: Customer::parse(&routing.default_customer)
                 .context("routing.default_customer")?,
@@ -90,9 +95,9 @@ pub(super) fn intake(config: &Config) -> anyhow::Result<Intake> {
             },
             application_name: routing.application_name.clone(),
         },
-        account: AccountName::new(ACCOUNT),
         operators_account: operators_account(config),
         own_accounts: own_accounts(config)?,
+        client: client(config),
         redrive_rate: config.svix.requests_per_second,
         key: config.idempotency.key.clone(),
         payload: match config.svix.payload {

@@ -116,10 +116,7 @@ fn read(
     let new = NewNotification {
         id: NotificationId::generate(now),
         customer,
-        account: known
-            .as_ref()
-            .and_then(|known| known.account.clone())
-            .unwrap_or_else(|| intake.account.clone()),
+        account: route.account,
         application: route.application,
         create_application: route.create_as,
         event_key,

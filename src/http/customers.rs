@@ -2,15 +2,16 @@
 
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::auth::{self, Scope};
-use super::documents::{Document, DocumentOut, Place};
+use super::document_shapes::DocumentOut;
+use super::documents::{self, Checked, Document, Place};
 use super::gateway::Gateway;
 use super::pages;
 use super::parameters::{self, Faults};
 use super::problem::{Code, Problem, shown};
-use crate::domain::Customer;
+use crate::domain::{AccountName, Customer};
 use crate::policy::{CustomerSettings, SettingFault};
 use crate::store::{Expected, SettingKind, SettingQuery};
 
@@ -100,7 +101,7 @@ pub(super) async fn put(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let customer = Named::to_write(&request, &gateway, &path, Scope::Admin)?;
-    customer.place().put(&request, payload).await
+    Ok(customer.place().put(&request, payload).await?.respond())
 }
 
 /// `PATCH /customers/{id}`: sets what the merge patch names.
@@ -111,7 +112,7 @@ pub(super) async fn patch(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let customer = Named::to_write(&request, &gateway, &path, Scope::Admin)?;
-    customer.place().patch(&request, payload).await
+    Ok(customer.place().patch(&request, payload).await?.respond())
 }
 
 /// `DELETE /customers/{id}`: from then on it is as if nothing had been set.
@@ -142,7 +143,7 @@ pub(super) async fn roll_back(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let customer = Named::to_write(&request, &gateway, &path, Scope::Admin)?;
-    customer.place().roll_back(&request, payload).await
+    Ok(customer.place().roll_back(&request, payload).await?.respond())
 }
 
 /// `POST /customers/{id}/pause`: nothing of it goes out for now.
@@ -171,10 +172,9 @@ async fn set_paused(
 ) -> Result<HttpResponse, Problem> {
     let customer = Named::to_write(request, gateway, path, Scope::Operate)?;
     // In trouble nobody should have to register a customer first.
-    customer
-        .place()
-        .apply(&json!({ "paused": paused }), Expected::Anything, paused)
-        .await
+    let patch = json!({ "paused": paused });
+    let place = customer.place();
+    Ok(place.apply(&patch, Expected::Anything, paused).await?.respond())
 }
 
 /// A customer that a request names, and who asks.
@@ -246,24 +246,33 @@ impl<'a> Named<'a> {
             kind: SettingKind::Customer,
             name: self.name.as_str(),
             caller: self.caller.clone(),
-            check,
+            check: Box::new(|document, _| check(self.gateway, document)),
         }
     }
 }
 
-fn check(document: &Document) -> Result<Value, Vec<SettingFault>> {
-    CustomerSettings::check(document).map(|settings| json!(settings))
+fn check(gateway: &Gateway, document: &Document) -> Result<Checked, Problem> {
+    let settings = CustomerSettings::check(document).map_err(documents::refuse)?;
+    if let Some(name) = settings.account.as_deref() {
+        let account = AccountName::new(name);
+        if account != gateway.intake().routing.account
+            && gateway.store.directory().account(&account).is_none()
+        {
+            return Err(documents::refuse(vec![SettingFault {
+                pointer: "/account".to_owned(),
+                detail: format!(
+                    "{} is no account that is set; it can be made with PUT /accounts/{name}",
+                    shown(name)
+                ),
+            }]));
+        }
+    }
+    Ok(Checked {
+        document: json!(settings),
+        sealed: None,
+    })
 }
 
 fn of_file(customer: &Customer, settings: &CustomerSettings) -> DocumentOut {
-    DocumentOut {
-        id: customer.as_str().to_owned(),
-        version: 0,
-        created_at: None,
-        changed_at: None,
-        by: None,
-        source: "file",
-        filter_failures: None,
-        settings: json!(settings),
-    }
+    DocumentOut::of_file(customer.as_str().to_owned(), json!(settings))
 }

@@ -2,23 +2,22 @@
 //!
 //! What they may say is the business of the resource that they belong to.
 
-use actix_web::http::header::ETAG;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use log::{info, warn};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::auth::Caller;
+use super::document_shapes::{DocumentOut, READ_ONLY, VersionOut, parse};
 use super::gateway::Gateway;
 use super::problem::{Code, Detail, Problem, shown};
 use super::{body, condition};
 use crate::actors::messages::FollowSettings;
-use crate::domain::Timestamp;
-use crate::policy::{SettingFault, difference, merge};
+use crate::policy::{SettingFault, merge};
+use crate::secrets::Sealed;
 use crate::store::{
-    Expected, FilterFailures, Setting, SettingCause, SettingChange, SettingChanged, SettingKind,
-    SettingQuery, SettingVersion,
+    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion,
 };
 
 /// The largest document, in bytes.
@@ -27,70 +26,7 @@ const LARGEST: usize = 64 * 1024;
 /// How often a patch is tried anew where others change the same meanwhile.
 const TRIES: usize = 8;
 
-/// Members of an answer that a request may repeat, and that change nothing.
-const READ_ONLY: [&str; 7] = [
-    "id",
-    "version",
-    "createdAt",
-    "changedAt",
-    "by",
-    "source",
-    "filterFailures",
-];
-
 pub(super) type Document = Map<String, Value>;
-
-/// Settings as they are answered.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct DocumentOut {
-    pub(super) id: String,
-    pub(super) version: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) created_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) changed_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) by: Option<String>,
-    /// Whether the store or a file says so.
-    pub(super) source: &'static str,
-    /// How often a filter could not decide, where it ever could not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) filter_failures: Option<FilterFailuresOut>,
-    #[serde(flatten)]
-    pub(super) settings: Value,
-}
-
-/// How often a filter could not decide, in the process that answers and since it was set.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct FilterFailuresOut {
-    count: u64,
-    last_at: Timestamp,
-    last: String,
-}
-
-impl From<FilterFailures> for FilterFailuresOut {
-    fn from(failures: FilterFailures) -> Self {
-        let FilterFailures { count, last_at, last } = failures;
-        Self { count, last_at, last }
-    }
-}
-
-/// One version as it is answered.
-#[derive(Serialize)]
-struct VersionOut {
-    version: i64,
-    at: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<String>,
-    change: SettingCause,
-    /// What they were from then on; none where they were deleted.
-    settings: Option<Value>,
-    /// The merge patch from the version before, where that is kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    diff: Option<Value>,
-}
 
 /// What `POST …/rollback` says.
 #[derive(Deserialize)]
@@ -99,8 +35,16 @@ struct Rollback {
     version: i64,
 }
 
-/// Reads what a resource may say, and writes it in the one form that is kept.
-pub(super) type Check = fn(&Document) -> Result<Value, Vec<SettingFault>>;
+/// What a resource makes of a document.
+pub(super) struct Checked {
+    /// In the one form that is kept.
+    pub(super) document: Value,
+    /// The secrets from now on, where they change.
+    pub(super) sealed: Option<Sealed>,
+}
+
+/// Reads what a resource may say, in place of what is there.
+pub(super) type Check<'a> = Box<dyn Fn(&Document, Option<&Setting>) -> Result<Checked, Problem> + 'a>;
 
 /// One document of a resource, and who asks for it.
 pub(super) struct Place<'a> {
@@ -108,32 +52,19 @@ pub(super) struct Place<'a> {
     pub(super) kind: SettingKind,
     pub(super) name: &'a str,
     pub(super) caller: Caller,
-    pub(super) check: Check,
+    pub(super) check: Check<'a>,
 }
 
-impl DocumentOut {
-    pub(super) fn stored(setting: Setting) -> Self {
-        Self {
-            settings: setting.document.as_deref().map_or(Value::Null, parse),
-            id: setting.name,
-            version: setting.version,
-            created_at: Some(setting.created_at),
-            changed_at: Some(setting.changed_at),
-            by: setting.key,
-            source: "store",
-            filter_failures: None,
-        }
-    }
+/// What was written.
+pub(super) struct Written {
+    pub(super) now: DocumentOut,
+    /// Whether nothing was there before.
+    created: bool,
+}
 
-    pub(super) fn respond(&self, created: bool) -> HttpResponse {
-        let mut response = if created {
-            HttpResponse::Created()
-        } else {
-            HttpResponse::Ok()
-        };
-        response
-            .insert_header((ETAG, condition::tag(self.version)))
-            .json(self)
+impl Written {
+    pub(super) fn respond(&self) -> HttpResponse {
+        self.now.respond(self.created)
     }
 }
 
@@ -150,22 +81,18 @@ impl Place<'_> {
     }
 
     /// Writes all of it.
-    pub(super) async fn put(&self, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
+    pub(super) async fn put(&self, request: &HttpRequest, payload: Payload) -> Result<Written, Problem> {
         let expected = condition::expected(request)?;
         let document = read(request, payload, self.gateway).await?;
-        let changed = self.change(SettingCause::Put, Some(&document), expected).await?;
-        self.written(changed).await
+        self.rewrite(SettingCause::Put, expected, |_| Ok(document.clone()))
+            .await
     }
 
     /// Writes some of it.
-    pub(super) async fn patch(
-        &self,
-        request: &HttpRequest,
-        payload: Payload,
-    ) -> Result<HttpResponse, Problem> {
+    pub(super) async fn patch(&self, request: &HttpRequest, payload: Payload) -> Result<Written, Problem> {
         let expected = condition::expected(request)?;
-        let patch = read(request, payload, self.gateway).await?;
-        self.apply(&Value::Object(patch), expected, false).await
+        let patch = Value::Object(read(request, payload, self.gateway).await?);
+        self.apply(&patch, expected, false).await
     }
 
     /// Applies a patch to what is there, or with `create` to nothing where nothing is there.
@@ -174,40 +101,33 @@ impl Place<'_> {
         patch: &Value,
         expected: Expected,
         create: bool,
-    ) -> Result<HttpResponse, Problem> {
-        for _ in 0..TRIES {
-            let there = self.look().await?;
-            if there.is_none() && !create {
-                return Err(self.absent());
-            }
-            let mut document = there
-                .as_ref()
-                .and_then(|there| there.document.as_deref())
-                .map_or_else(|| Value::Object(Map::new()), parse);
-            merge(&mut document, patch);
-            let Value::Object(document) = document else {
-                return Err(self.absent());
+    ) -> Result<Written, Problem> {
+        self.rewrite(SettingCause::Patch, expected, |there| {
+            let mut document = match there.and_then(|there| there.document.as_deref()) {
+                Some(document) => parse(document),
+                None if create => Value::Object(Map::new()),
+                None => return Err(self.absent()),
             };
-            // The patch is for what has just been read, and for what the caller has seen.
-            let seen = there.map_or(Expected::Absent, |there| Expected::Version(there.version));
-            if !matches!(expected, Expected::Anything | Expected::Present) && expected != seen {
-                return Err(self.failed(seen));
+            merge(&mut document, patch);
+            match document {
+                Value::Object(document) => Ok(document),
+                _ => Err(self.absent()),
             }
-            let changed = self.change(SettingCause::Patch, Some(&document), seen).await?;
-            if !matches!(changed, SettingChanged::Refused(_)) {
-                return self.written(changed).await;
-            }
-        }
-        let detail = "others change the same all the time; try again";
-        Err(Problem::new(Code::PreconditionFailed, detail))
+        })
+        .await
     }
 
     /// Deletes it.
     pub(super) async fn delete(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
         let expected = condition::expected(request)?;
-        let changed = self.change(SettingCause::Delete, None, expected).await?;
-        self.written(changed).await?;
-        Ok(HttpResponse::NoContent().finish())
+        let change = self.change_to(None, SettingCause::Delete, expected);
+        match self.gateway.store.change_setting(change).await? {
+            SettingChanged::Refused(there) => Err(self.failed(there.as_ref())),
+            changed => {
+                self.written(changed).await?;
+                Ok(HttpResponse::NoContent().finish())
+            }
+        }
     }
 
     /// Lists its versions, the newest first.
@@ -220,10 +140,7 @@ impl Place<'_> {
         let versions: Vec<VersionOut> = found
             .iter()
             .zip(before)
-            .map(|(version, before)| VersionOut {
-                by: self.caller.shown(version.key.clone()),
-                ..VersionOut::new(version, before)
-            })
+            .map(|(version, before)| VersionOut::new(version, before, self.caller.shown(version.key.clone())))
             .collect();
         Ok(HttpResponse::Ok().json(serde_json::json!({ "data": versions })))
     }
@@ -233,7 +150,7 @@ impl Place<'_> {
         &self,
         request: &HttpRequest,
         payload: Payload,
-    ) -> Result<HttpResponse, Problem> {
+    ) -> Result<Written, Problem> {
         let expected = condition::expected(request)?;
         let body = body::read(request, payload, self.gateway).await?;
         let Rollback { version } = serde_json::from_slice(&body.bytes).map_err(|error| {
@@ -249,10 +166,8 @@ impl Place<'_> {
             let detail = format!("{} {} has no version {version} to go back to", self.kind, shown(self.name));
             return Err(Problem::new(Code::NotFound, detail));
         };
-        let changed = self
-            .change(SettingCause::Rollback, Some(&document), expected)
-            .await?;
-        self.written(changed).await
+        self.rewrite(SettingCause::Rollback, expected, |_| Ok(document.clone()))
+            .await
     }
 
     async fn kept(&self, before: i64) -> Result<Vec<SettingVersion>, Problem> {
@@ -263,74 +178,78 @@ impl Place<'_> {
         Ok(kept.await?)
     }
 
-    async fn change(
+    /// Writes what is made of what is there.
+    async fn rewrite(
         &self,
         cause: SettingCause,
-        document: Option<&Document>,
         expected: Expected,
-    ) -> Result<SettingChanged, Problem> {
-        let document = document.map(self.check).transpose().map_err(refuse)?;
-        let change = SettingChange {
+        make: impl Fn(Option<&Setting>) -> Result<Document, Problem>,
+    ) -> Result<Written, Problem> {
+        // It may name what has just been written elsewhere.
+        follow(self.gateway).await;
+        for _ in 0..TRIES {
+            let there = self.look().await?;
+            if !expected.holds(there.as_ref()) {
+                return Err(self.failed(there.as_ref()));
+            }
+            let document = make(there.as_ref())?;
+            let checked = (self.check)(&document, there.as_ref())?;
+            let seen = there
+                .as_ref()
+                .map_or(Expected::Absent, |there| Expected::Version(there.version));
+            let change = self.change_to(Some(checked), cause, seen);
+            let changed = self.gateway.store.change_setting(change).await?;
+            if !matches!(changed, SettingChanged::Refused(_)) {
+                return self.written(changed).await;
+            }
+        }
+        let detail = "others change the same all the time; try again";
+        Err(Problem::new(Code::PreconditionFailed, detail))
+    }
+
+    fn change_to(&self, checked: Option<Checked>, cause: SettingCause, expected: Expected) -> SettingChange {
+        let (document, sealed) = match checked {
+            Some(Checked { document, sealed }) => (Some(document.to_string()), sealed),
+            None => (None, None),
+        };
+        SettingChange {
             kind: self.kind,
             name: self.name.to_owned(),
             cause,
-            document: document.map(|document| document.to_string()),
-            sealed: None,
+            document,
+            sealed: sealed.map(|sealed| sealed.as_bytes().to_vec()),
             expected,
             key: self.caller.key.clone(),
-        };
-        Ok(self.gateway.store.change_setting(change).await?)
+        }
     }
 
-    /// Answers a change, once it is in force here.
-    async fn written(&self, changed: SettingChanged) -> Result<HttpResponse, Problem> {
+    /// Says what was written, once it is in force here.
+    async fn written(&self, changed: SettingChanged) -> Result<Written, Problem> {
         let (setting, created) = match changed {
             SettingChanged::Written { now, created } => (now, created),
-            SettingChanged::Unchanged(setting) => return Ok(DocumentOut::stored(setting).respond(false)),
-            SettingChanged::Refused(None) => return Err(self.absent()),
-            SettingChanged::Refused(Some(there)) => {
-                return Err(self.failed(Expected::Version(there.version)));
-            }
+            SettingChanged::Unchanged(setting) => (setting, false),
+            SettingChanged::Refused(there) => return Err(self.failed(there.as_ref())),
         };
         let (kind, name, version) = (setting.kind, setting.name.as_str(), setting.version);
         info!(kind:%, name:% = shown(name), version, key = self.caller.key.as_deref().unwrap_or_default(); "settings were written");
         follow(self.gateway).await;
-        Ok(DocumentOut::stored(setting).respond(created))
+        Ok(Written {
+            now: DocumentOut::stored(setting),
+            created,
+        })
     }
 
     pub(super) fn absent(&self) -> Problem {
         Problem::new(Code::NotFound, format!("nothing is set for the {} {}", self.kind, shown(self.name)))
     }
 
-    fn failed(&self, seen: Expected) -> Problem {
-        let what = match seen {
-            Expected::Version(version) => format!("version {version}"),
-            _ => "nothing".to_owned(),
+    /// Says what is there in place of what was expected.
+    fn failed(&self, there: Option<&Setting>) -> Problem {
+        let Some(Setting { version, .. }) = there else {
+            return self.absent();
         };
-        let detail = format!("{what} is there, which is not what the request is for");
+        let detail = format!("version {version} is there, which is not what the request is for");
         Problem::new(Code::PreconditionFailed, detail)
-    }
-}
-
-impl VersionOut {
-    fn new(version: &SettingVersion, before: Option<&SettingVersion>) -> Self {
-        let document = |of: &SettingVersion| of.document.as_deref().map(parse);
-        let settings = document(version);
-        let nothing = || Value::Object(Map::new());
-        let old = match before {
-            Some(before) => Some(document(before).unwrap_or_else(nothing)),
-            None => (version.version == 1).then(nothing),
-        };
-        Self {
-            version: version.version,
-            at: version.at,
-            by: version.key.clone(),
-            change: version.cause,
-            diff: old
-                .zip(settings.as_ref())
-                .map(|(old, settings)| difference(&old, settings)),
-            settings,
-        }
     }
 }
 
@@ -362,11 +281,6 @@ pub(super) async fn object(
     serde_json::from_slice(&body.bytes).map_err(|error| {
         Problem::new(Code::InvalidSettings, format!("the body must be a JSON object: {error}"))
     })
-}
-
-/// What the store keeps is JSON.
-fn parse(document: &str) -> Value {
-    serde_json::from_str(document).unwrap_or_default()
 }
 
 pub(super) fn refuse(faults: Vec<SettingFault>) -> Problem {

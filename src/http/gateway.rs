@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use super::auth::ApiKey;
 use super::backlog::Backlogs;
 use crate::actors::messages::{FollowSettings, GetHealth, GetStats, Notify, OwnAccounts, Redeliver, Room};
-use crate::domain::AccountName;
 use crate::envelope::KeyPart;
 use crate::policy::{Routing, SvixAccount};
 use crate::store::Store;
+use crate::svix::ClientOptions;
 
 /// What Svix is sent as the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +33,12 @@ pub struct Intake {
     pub application_pointers: Vec<String>,
     /// Where notifications go.
     pub routing: Routing,
-    /// The account they go out with.
-    pub account: AccountName,
-    /// What is told of that account.
+    /// What is told of the operator's own account.
     pub operators_account: SvixAccount,
     /// How others become usable.
     pub own_accounts: OwnAccounts,
+    /// How Svix is reached where an account is tried.
+    pub client: ClientOptions,
     /// What makes two posts the same event.
     pub key: Vec<KeyPart>,
     /// What Svix is sent.

@@ -3,14 +3,17 @@
 //! Only here are status codes known. Every error is a [`Problem`].
 
 mod accept;
+mod accounts;
 mod audit;
 mod auth;
 mod backlog;
 mod body;
 mod condition;
+mod credentials;
 mod customers;
 mod dead_letters;
 mod decision;
+mod document_shapes;
 mod documents;
 mod find;
 mod gateway;
@@ -71,6 +74,19 @@ pub fn routes(config: &mut ServiceConfig) {
         ))
         .service(resource("/redrives/{id}", [(Method::GET, web::get().to(redrives::find))]))
         .service(resource("/redrives/{id}/{what}", [(Method::POST, web::post().to(redrives::change))]))
+        .service(resource("/accounts", [(Method::GET, web::get().to(accounts::list))]))
+        .service(resource(
+            "/accounts/{id}",
+            [
+                (Method::GET, web::get().to(accounts::find)),
+                (Method::PUT, web::put().to(accounts::put)),
+                (Method::PATCH, web::patch().to(accounts::patch)),
+                (Method::DELETE, web::delete().to(accounts::delete)),
+            ],
+        ))
+        .service(resource("/accounts/{id}/versions", [(Method::GET, web::get().to(accounts::versions))]))
+        .service(resource("/accounts/{id}/rollback", [(Method::POST, web::post().to(accounts::roll_back))]))
+        .service(resource("/accounts/{id}/check", [(Method::POST, web::post().to(accounts::check))]))
         .service(resource("/customers", [(Method::GET, web::get().to(customers::list))]))
         .service(resource(
             "/customers/{id}",

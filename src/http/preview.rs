@@ -33,6 +33,7 @@ struct PreviewOut {
     newly_filtered: u64,
     newly_sent: u64,
     other_application: u64,
+    other_account: u64,
     /// Events that would be refused, because their customer would not be known.
     refused: u64,
     /// Events whose bytes are not there any more or cannot be read.
@@ -60,6 +61,7 @@ struct FateOut {
     /// What the filter said, where there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     filter: Option<String>,
+    account: String,
     application: String,
 }
 
@@ -138,6 +140,7 @@ fn fate(event: &Bytes, customer: &Customer, proposed: &KnownCustomer, intake: &I
         Ok(Decided { route, verdict }) => Fate::Goes(FateOut {
             filtered: verdict.as_ref().is_some_and(|verdict| !verdict.passes),
             filter: verdict.map(|verdict| verdict.clause.to_string()),
+            account: route.account.to_string(),
             application: route.application.to_string(),
         }),
         Err(_) => Fate::Refused,
@@ -150,6 +153,7 @@ impl PreviewOut {
         let was = FateOut {
             filtered: record.state == State::Filtered,
             filter: record.origin.filter.clone(),
+            account: record.account.to_string(),
             application: record.application.clone(),
         };
         let would_be = match fate {
@@ -164,11 +168,13 @@ impl PreviewOut {
             Fate::Goes(fate) => Some(fate),
         };
         if let Some(would_be) = &would_be {
-            let moves = !would_be.filtered && would_be.application != was.application;
+            let moves = would_be.account != was.account;
+            let turns = would_be.application != was.application;
             match (was.filtered, would_be.filtered) {
                 (false, true) => self.newly_filtered += 1,
                 (true, false) => self.newly_sent += 1,
-                (false, false) if moves => self.other_application += 1,
+                (false, false) if moves => self.other_account += 1,
+                (false, false) if turns => self.other_application += 1,
                 _ => {
                     self.same += 1;
                     return;

@@ -41,6 +41,10 @@ pub enum Code {
     PreconditionFailed,
     /// A file says what is set here; it cannot be changed over HTTP.
     SetByFile,
+    /// Customers' notifications go through the account.
+    AccountInUse,
+    /// The account cannot be used as it stands.
+    AccountUnusable,
     /// There is a key of this name.
     KeyExists,
     /// A redrive cannot be made like that; `errors` says why.
@@ -93,6 +97,8 @@ impl Code {
             Self::InvalidHeader => "invalid_header",
             Self::PreconditionFailed => "precondition_failed",
             Self::SetByFile => "set_by_file",
+            Self::AccountInUse => "account_in_use",
+            Self::AccountUnusable => "account_unusable",
             Self::KeyExists => "key_exists",
             Self::InvalidRedrive => "invalid_redrive",
             Self::RedriveConflict => "redrive_conflict",
@@ -132,6 +138,8 @@ impl Code {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ContentConflict
             | Self::SetByFile
+            | Self::AccountInUse
+            | Self::AccountUnusable
             | Self::KeyExists
             | Self::RedriveConflict
             | Self::TooManyRedrives

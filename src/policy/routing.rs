@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::CustomerSettings;
-use crate::domain::{ApplicationRule, Customer, EventId, fits_svix_id};
+use crate::domain::{AccountName, ApplicationRule, Customer, EventId, fits_svix_id};
 
 /// What happens to customers of whom no application is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,9 @@ pub enum UnknownCustomers {
 /// How applications are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routing {
-    /// The default application, where there is one.
+    /// The operator's own account.
+    pub account: AccountName,
+    /// The default application of that account, where there is one.
     pub default_application: Option<Arc<str>>,
     /// The customer that events without one belong to; always known.
     pub default_customer: Customer,
@@ -32,6 +34,8 @@ pub struct Routing {
 /// Where a notification goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
+    /// The account.
+    pub account: AccountName,
     /// The application.
     pub application: Arc<str>,
     /// The name under which Svix may be told to create it; none where it may not.
@@ -49,7 +53,9 @@ impl Routing {
         set: Option<&CustomerSettings>,
         names: Option<Arc<str>>,
     ) -> Option<Route> {
+        let account = self.account_of(set);
         let known = |application: Arc<str>, rule| Route {
+            account: account.clone(),
             application,
             create_as: None,
             rule,
@@ -59,6 +65,10 @@ impl Routing {
         }
         if let Some(application) = set.and_then(|set| set.application.as_deref()) {
             return Some(known(application.into(), ApplicationRule::Set));
+        }
+        // The default application is not there for other accounts.
+        if account != self.account {
+            return Some(self.own(customer, set));
         }
         let default = || {
             let application = self.default_application.clone();
@@ -73,11 +83,18 @@ impl Routing {
         }
     }
 
+    /// Returns the account that a customer's notifications go through.
+    fn account_of(&self, set: Option<&CustomerSettings>) -> AccountName {
+        let own = set.and_then(|set| set.account.as_deref());
+        own.map_or_else(|| self.account.clone(), AccountName::new)
+    }
+
     /// Returns a customer's own application, which is made where it is not there.
     fn own(&self, customer: &Customer, set: Option<&CustomerSettings>) -> Route {
         let name = set.and_then(|set| set.name.as_deref());
         let name = name.unwrap_or(customer.as_str());
         Route {
+            account: self.account_of(set),
             application: own(customer),
             create_as: Some(self.application_name.replace("{name}", name).into()),
             rule: ApplicationRule::PerCustomer,
@@ -105,6 +122,7 @@ mod tests {
 
     fn routing(unknown_customers: UnknownCustomers, default_application: Option<&str>) -> Routing {
         Routing {
+            account: AccountName::new("default"),
             default_application: default_application.map(Into::into),
             default_customer: customer("default"),
             unknown_customers,
@@ -189,6 +207,22 @@ mod tests {
                 .as_ref()
                 .map(|route| (&*route.application, route.create_as.as_deref(), route.rule));
             assert_eq!(found, right, "{why}");
+        }
+        let other = CustomerSettings {
+            account: Some("acme".to_owned()),
+            ..nothing.clone()
+        };
+        let explicit = CustomerSettings {
+            account: Some("default".to_owned()),
+            ..nothing.clone()
+        };
+        for (set, account, application, why) in [
+            (&other, "acme", "acme", "the default application is another account's"),
+            (&explicit, "default", "shared", "the operator's own"),
+            (&mapped, "default", "app_7", "none is set"),
+        ] {
+            let route = to_default.resolve(&customer("acme"), Some(set), None).unwrap();
+            assert_eq!((route.account.as_str(), &*route.application), (account, application), "{why}");
         }
         for odd in ["app_1", "Äpfel & Söhne"] {
             let route = own.resolve(&customer(odd), None, None).unwrap();

@@ -100,7 +100,7 @@ mod tests {
             tokens = Tokens::read(&tokens.to_secret()).unwrap();
             assert_eq!(texts(&tokens), right, "written and read");
         }
-        assert!(!format!("{tokens:?}").contains('c'), "{tokens:?}");
+        assert!(!format!("{tokens:?}").contains('\\'), "{tokens:?}");
         for broken in ["", "sk_1", "{}", r#"{"token":1,"earlier":[]}"#] {
             assert!(Tokens::read(&broken.into()).is_err(), "{broken}");
         }

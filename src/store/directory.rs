@@ -73,7 +73,7 @@ impl Directory {
     pub fn customer_of(&self, account: &AccountName) -> Option<Customer> {
         let known = self.read();
         let mut all = known.of_files.iter().chain(&known.customers);
-        let found = all.find(|(_, set)| set.account.as_ref() == Some(account));
+        let found = all.find(|(_, set)| set.settings.account.as_deref() == Some(account.as_str()));
         found.map(|(customer, _)| customer.clone())
     }
 
@@ -155,12 +155,12 @@ impl Known {
     fn apply_to_account(&mut self, change: &Setting) {
         let (name, version) = (AccountName::new(&change.name), change.version);
         self.changed_accounts.insert(name.clone());
-        let Some(document) = &change.document else {
+        if change.document.is_none() {
             info!(account:% = name, version; "an account was deleted");
             self.accounts.remove(&name);
             return;
-        };
-        match KnownAccount::read(change, document) {
+        }
+        match KnownAccount::of(change) {
             Ok(known) => {
                 info!(account:% = name, version; "an account is known");
                 self.accounts.insert(name, Arc::new(known));

@@ -18,7 +18,11 @@ pub struct KnownAccount {
 
 impl KnownAccount {
     /// Reads what the store has. Says what is wrong where it cannot be used.
-    pub(super) fn read(setting: &Setting, document: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// When it is not an account's, or deleted, or was written by a later version of this service.
+    pub fn of(setting: &Setting) -> Result<Self, String> {
+        let document = setting.document.as_deref().ok_or("it was deleted")?;
         let members: Map<String, Value> =
             serde_json::from_str(document).map_err(|error| error.to_string())?;
         let settings = SvixAccount::read(&members).map_err(|faults| {

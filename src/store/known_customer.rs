@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use log::{error, warn};
 
-use crate::domain::{AccountName, Customer, Timestamp};
+use crate::domain::{Customer, Timestamp};
 use crate::policy::{Clause, CustomerSettings, Filter, FilterInput, Verdict};
 
 /// What is set for a customer, and in which version.
@@ -15,8 +15,6 @@ pub struct KnownCustomer {
     pub settings: CustomerSettings,
     /// Which version this is; 0 where a file says so.
     pub version: i64,
-    /// The account that its notifications go through, where it is not the operator's own.
-    pub account: Option<AccountName>,
     /// Made when it is first asked.
     filter: OnceLock<Option<Filter>>,
     failures: AtomicU64,
@@ -46,7 +44,6 @@ impl KnownCustomer {
     #[must_use]
     pub fn proposed(settings: CustomerSettings) -> Self {
         Self {
-            account: settings.account.as_deref().map(AccountName::new),
             settings,
             version: 0,
             filter: OnceLock::new(),

@@ -83,7 +83,7 @@ pub enum Expected {
 
 impl Expected {
     /// Tells whether what is there is what was expected.
-    pub(super) fn holds(self, there: Option<&Setting>) -> bool {
+    pub fn holds(self, there: Option<&Setting>) -> bool {
         match self {
             Self::Anything => true,
             Self::Absent => there.is_none(),

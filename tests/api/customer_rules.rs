@@ -294,13 +294,16 @@ async fn a_preview_tells_what_a_setting_would_have_changed_and_changes_nothing()
             (changed["eventId"].as_str().unwrap(), changed["was"].clone(), changed["wouldBe"].clone())
         })
         .collect();
-    let fate = |filtered: bool, filter: &str, application: &str| json!({"filtered": filtered, "filter": filter, "application": application});
+    let fate = |filtered: bool, filter: &str, application: &str| json!({"filtered": filtered, "filter": filter, "account": "default", "application": application});
     let right = [
         ("e3", fate(true, "exclude \"a.draft\"", "sandbox"), fate(false, "expression", "elsewhere")),
         ("e2", fate(false, "all", "sandbox"), fate(false, "expression", "elsewhere")),
         ("e1", fate(false, "all", "sandbox"), fate(true, "expression", "elsewhere")),
     ];
     assert_eq!(changed, right);
+    let other = preview(json!({"settings": {"account": "acme", "filter": {"exclude": ["a.draft"]}}})).await;
+    let moved = (&other.body["otherAccount"], &other.body["changed"][0]["wouldBe"]["account"]);
+    assert_eq!(moved, (&json!(2), &json!("acme")), "{}", other.body);
     let one = preview(json!({"settings": {"filter": {"exclude": ["a.draft"]}}, "last": 1})).await;
     assert_eq!((&one.body["lookedAt"], &one.body["same"]), (&json!(1), &json!(1)), "the last one alone");
     assert_eq!(client.get("/customers/acme").await.body["version"], 1, "nothing was set");

@@ -10,6 +10,7 @@
 mod support;
 
 mod accepting;
+mod accounts;
 mod auditing;
 mod bad_connections;
 mod bad_events;

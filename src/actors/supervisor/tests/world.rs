@@ -211,7 +211,6 @@ pub(super) fn settings(actors: usize, batch: usize, max_in_flight: usize) -> Set
         replica: "here".into(),
         own: OwnAccounts {
             ring: Arc::new(KeyRing::new(Vec::new()).unwrap()),
-            networks: Networks::default(),
             request_timeout: Duration::from_secs(5),
             requests_per_second: 100_000.0,
             burst: 10_000,

@@ -1,0 +1,198 @@
+//! `/accounts`: accounts at Svix beside the operator's own. Of a token only its end is ever shown.
+
+use actix_web::web::{Data, Path, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use super::auth::{self, Scope};
+use super::credentials;
+use super::document_shapes::DocumentOut;
+use super::documents::{self, Place, Written};
+use super::gateway::Gateway;
+use super::pages;
+use super::parameters::{self, Faults};
+use super::problem::{Code, Problem, shown};
+use crate::domain::AccountName;
+use crate::policy::check_account_name;
+use crate::store::{SettingKind, SettingQuery};
+
+/// How many a page has where the query does not say, and at most.
+const LIMIT: (u32, u32) = (50, 250);
+
+/// `GET /accounts`: a page of them, in the order of their names, the operator's own among them.
+pub(super) async fn list(
+    request: HttpRequest,
+    query: Query<Vec<(String, String)>>,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    auth::require(&request, &gateway, Scope::Read)?;
+    let (mut limit, mut after) = (LIMIT.0, None);
+    Faults::of(&query, |name, value| match name {
+        "limit" => parameters::number(value, 1, LIMIT.1).map(|number| limit = number),
+        "cursor" => check_account_name(value).map(|()| after = Some(value.to_owned())),
+        _ => Err("is not known here; known are limit and cursor".to_owned()),
+    })
+    .refuse()?;
+    let stored = SettingQuery::Page(SettingKind::Account, after.clone(), limit);
+    let stored = gateway.store.settings(stored).await?;
+    let stored = stored
+        .into_iter()
+        .map(|setting| (setting.name.clone(), DocumentOut::stored(setting)));
+    let operators = operators(&gateway);
+    let of_files = [(operators.id.clone(), operators)];
+    let (data, next) = pages::laid_over(stored.collect(), of_files, after.as_deref(), limit as usize);
+    let mut page = json!({ "data": data });
+    if let Some(next) = next {
+        page["nextCursor"] = json!(next);
+    }
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// `GET /accounts/{id}`.
+pub(super) async fn find(
+    request: HttpRequest,
+    path: Path<String>,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let account = Named::new(&request, &gateway, &path, Scope::Read)?;
+    if account.is_operators() {
+        return Ok(operators(&gateway).respond(false));
+    }
+    let setting = account.place().find().await?;
+    Ok(DocumentOut::stored(setting).respond(false))
+}
+
+/// `PUT /accounts/{id}`: sets everything.
+pub(super) async fn put(
+    request: HttpRequest,
+    path: Path<String>,
+    payload: Payload,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let account = Named::to_write(&request, &gateway, &path)?;
+    let written = account.place().put(&request, payload).await?;
+    account.checked(written).await
+}
+
+/// `PATCH /accounts/{id}`: sets what the merge patch names.
+pub(super) async fn patch(
+    request: HttpRequest,
+    path: Path<String>,
+    payload: Payload,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let account = Named::to_write(&request, &gateway, &path)?;
+    let written = account.place().patch(&request, payload).await?;
+    account.checked(written).await
+}
+
+/// `POST /accounts/{id}/rollback`: everything but the token becomes what it was.
+pub(super) async fn roll_back(
+    request: HttpRequest,
+    path: Path<String>,
+    payload: Payload,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let account = Named::to_write(&request, &gateway, &path)?;
+    Ok(account.place().roll_back(&request, payload).await?.respond())
+}
+
+/// `DELETE /accounts/{id}`, where nothing is to go through it any more.
+pub(super) async fn delete(
+    request: HttpRequest,
+    path: Path<String>,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let account = Named::to_write(&request, &gateway, &path)?;
+    documents::follow(&gateway).await;
+    if let Some(customer) = gateway.store.directory().customer_of(&account.name) {
+        let detail = format!("notifications of customer {} go through it", shown(customer.as_str()));
+        return Err(Problem::new(Code::AccountInUse, detail));
+    }
+    account.place().delete(&request).await
+}
+
+/// `GET /accounts/{id}/versions`.
+pub(super) async fn versions(
+    request: HttpRequest,
+    path: Path<String>,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let account = Named::new(&request, &gateway, &path, Scope::Read)?;
+    account.place().versions().await
+}
+
+/// `POST /accounts/{id}/check`: asks Svix what the account's token is good for.
+pub(super) async fn check(
+    request: HttpRequest,
+    path: Path<String>,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let account = Named::new(&request, &gateway, &path, Scope::Operate)?;
+    if account.is_operators() {
+        return Err(set_by_file());
+    }
+    let setting = account.place().find().await?;
+    let findings = credentials::try_out(&gateway, &account.name, &setting).await?;
+    Ok(HttpResponse::Ok().json(findings))
+}
+
+/// An account that a request names, and who asks.
+struct Named<'a> {
+    gateway: &'a Gateway,
+    name: AccountName,
+    caller: auth::Caller,
+}
+
+impl<'a> Named<'a> {
+    fn new(request: &HttpRequest, gateway: &'a Gateway, path: &str, scope: Scope) -> Result<Self, Problem> {
+        let caller = auth::require(request, gateway, scope)?;
+        check_account_name(path)
+            .map_err(|why| Problem::new(Code::NotFound, format!("{} {why}", shown(path))))?;
+        Ok(Self {
+            gateway,
+            name: AccountName::new(path),
+            caller,
+        })
+    }
+
+    fn to_write(request: &HttpRequest, gateway: &'a Gateway, path: &str) -> Result<Self, Problem> {
+        let account = Self::new(request, gateway, path, Scope::Admin)?;
+        match account.is_operators() {
+            true => Err(set_by_file()),
+            false => Ok(account),
+        }
+    }
+
+    fn is_operators(&self) -> bool {
+        self.name == self.gateway.intake().routing.account
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            gateway: self.gateway,
+            kind: SettingKind::Account,
+            name: self.name.as_str(),
+            caller: self.caller.clone(),
+            check: Box::new(|document, there| credentials::check(self.gateway, &self.name, document, there)),
+        }
+    }
+
+    /// Answers what was written, with what Svix says of it.
+    async fn checked(&self, mut written: Written) -> Result<HttpResponse, Problem> {
+        let setting = self.place().find().await?;
+        written.now.check = Some(credentials::try_out(self.gateway, &self.name, &setting).await?);
+        Ok(written.respond())
+    }
+}
+
+/// What is told of the operator's own account.
+fn operators(gateway: &Gateway) -> DocumentOut {
+    let intake = gateway.intake();
+    DocumentOut::of_file(intake.routing.account.to_string(), json!(intake.operators_account))
+}
+
+fn set_by_file() -> Problem {
+    let detail = "the configuration says what the operator's own account is, in svix.*; change it there";
+    Problem::new(Code::SetByFile, detail)
+}
