@@ -157,8 +157,7 @@ impl SupervisorActor {
         self.sweep_overdue(ctx);
         self.proceed(ctx);
         let now = self.around.store.now();
-        let idle = self.pool.has_idle_thread();
-        if !self.lanes.values_mut().any(|lane| lane.should_move(now, idle)) {
+        if !self.stands_still(now) {
             self.moved_at = now;
         }
         self.around.stats.do_send(CountsChanged {
@@ -301,6 +300,8 @@ impl Handler<ConfigReloaded> for SupervisorActor {
             info!(actors = self.settings.actors; "a new delivery pool takes over");
             self.replace_pool();
         }
+        // What files say of customers comes with it.
+        self.follow_pauses(ctx);
         self.proceed(ctx);
     }
 }
@@ -309,9 +310,7 @@ impl Handler<SettingsChanged> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, _: SettingsChanged, ctx: &mut Context<Self>) {
-        if self.draining.is_none() {
-            self.follow_pauses(ctx);
-        }
+        self.follow_pauses(ctx);
         self.proceed(ctx);
     }
 }

@@ -16,6 +16,9 @@ impl SupervisorActor {
 
     /// Gives back what those have ready that are paused by now, and lets those take part that are not any more.
     pub(super) fn follow_pauses(&mut self, ctx: &mut Context<Self>) {
+        if self.draining.is_some() {
+            return;
+        }
         let directory = self.around.store.directory().clone();
         let mut back = Vec::new();
         for (account, lane) in &mut self.lanes {
