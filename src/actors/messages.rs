@@ -109,10 +109,10 @@ pub struct WorkerCounted {
 #[rtype(result = "Result<(), StoreError>")]
 pub struct FollowSettings;
 
-/// Settings actor → supervisor: what is set is something else now.
+/// Settings actor → supervisor: customers were paused or resumed. A wake-up: the store's directory knows which.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct SettingsChanged;
+pub struct PausesChanged;
 
 /// Supervisor → retry actor: something of this customer is due then.
 #[derive(Debug, Message)]

@@ -8,7 +8,7 @@
 //!                    │   └──Redeliver── RedriveActor, other replicas' hints, http
 //!                    └──CountsChanged──▶ StatsActor ◀──GetStats, GetHealth── http
 //!                                         ▲──LedgerChecked── AuditActor
-//!  http ──FollowSettings──▶ SettingsActor ──SettingsChanged──▶ SupervisorActor
+//!  http ──FollowSettings──▶ SettingsActor ──PausesChanged──▶ SupervisorActor
 //! ```
 //! Only this file knows all of them; they know each other as `Recipient`s of messages. The
 //! supervisor has a thread of its own; the others share another.

@@ -1,6 +1,6 @@
 //! SupervisorActor: owns routing, fairness, pacing and the account of what is in flight.
 //!
-//! Takes `Notify`, `Settled`, `BatchEnded`, `Redeliver`, `WorkerCounted`, `ConfigReloaded`, `SettingsChanged`, `Drain`.
+//! Takes `Notify`, `Settled`, `BatchEnded`, `Redeliver`, `WorkerCounted`, `ConfigReloaded`, `PausesChanged`, `Drain`.
 //! Emits `Deliver`, `ScheduleRetry`, `CountsChanged`; claims from the store and settles to it.
 //!
 //! ```text
@@ -41,8 +41,8 @@ use tokio::sync::oneshot;
 
 use super::death::DeathWatch;
 use super::messages::{
-    BatchEnded, ConfigReloaded, Counts, CountsChanged, Drain, Notify, Redeliver, Room, ScheduleRetry,
-    Settings, SettingsChanged, Settled, WorkerCounted,
+    BatchEnded, ConfigReloaded, Counts, CountsChanged, Drain, Notify, PausesChanged, Redeliver, Room,
+    ScheduleRetry, Settings, Settled, WorkerCounted,
 };
 use crate::domain::{AccountName, Customer, Timestamp};
 use crate::policy::Rules;
@@ -152,6 +152,7 @@ impl SupervisorActor {
             self.replace_pool();
         }
         self.look_for_due(ctx);
+        self.follow_pauses(ctx);
         self.tell_gates(ctx);
         self.give_back();
         self.sweep_overdue(ctx);
@@ -306,10 +307,10 @@ impl Handler<ConfigReloaded> for SupervisorActor {
     }
 }
 
-impl Handler<SettingsChanged> for SupervisorActor {
+impl Handler<PausesChanged> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, _: SettingsChanged, ctx: &mut Context<Self>) {
+    fn handle(&mut self, _: PausesChanged, ctx: &mut Context<Self>) {
         self.follow_pauses(ctx);
         self.proceed(ctx);
     }

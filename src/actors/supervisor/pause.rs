@@ -1,11 +1,8 @@
 //! What waits of a customer that is paused goes back to the store, so that it takes no room from others.
 
-use std::collections::BTreeSet;
-
 use actix::Context;
 
 use super::SupervisorActor;
-use super::flight::Entry;
 use crate::domain::{Customer, State};
 
 impl SupervisorActor {
@@ -14,21 +11,24 @@ impl SupervisorActor {
         self.around.store.directory().is_paused(customer)
     }
 
-    /// Gives back what those have ready that are paused by now, and lets those take part that are not any more.
+    /// Gives back what those have ready that were paused, and lets those take part that were resumed.
     pub(super) fn follow_pauses(&mut self, ctx: &mut Context<Self>) {
         if self.draining.is_some() {
             return;
         }
-        let directory = self.around.store.directory().clone();
-        let mut back = Vec::new();
-        for (account, lane) in &mut self.lanes {
-            let is_paused = |entry: &Entry| directory.is_paused(&entry.notification.customer);
-            back.extend(lane.queues().cut(0, |entry| is_paused(entry)));
-            lane.queues().release_all();
-            self.turns.wake(account);
+        for customer in self.around.store.directory().take_switched() {
+            if self.is_paused(&customer) {
+                self.give_back_all(&customer, ctx);
+            } else {
+                self.resume(customer);
+            }
         }
-        let customers = back.iter().map(|entry| &entry.notification.customer);
-        for customer in customers.collect::<BTreeSet<_>>() {
+    }
+
+    fn give_back_all(&mut self, customer: &Customer, ctx: &mut Context<Self>) {
+        let lanes = self.lanes.values_mut();
+        let back: Vec<_> = lanes.flat_map(|lane| lane.queues().take_all(customer)).collect();
+        if !back.is_empty() {
             // What is posted from now on is to queue up behind it.
             self.around.room.announce(customer);
         }
@@ -37,5 +37,14 @@ impl SupervisorActor {
             // The store does not know yet how far it has come.
             self.settle(*entry, State::Queued, None, now, ctx);
         }
+    }
+
+    fn resume(&mut self, customer: Customer) {
+        for (account, lane) in &mut self.lanes {
+            // Something may have come and been held since it was paused.
+            lane.queues().release(&customer);
+            self.turns.wake(account);
+        }
+        self.backlog.add(customer);
     }
 }

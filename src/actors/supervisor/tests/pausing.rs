@@ -1,7 +1,10 @@
 //! Customers that are paused and resumed while something of them is in memory.
 
-use super::pools::Held;
-use super::world::{Stored, World, settings};
+use std::time::{Duration, Instant};
+
+use super::pools::{Held, start_working_pool};
+use super::world::{Stored, World, accept_many, settings};
+use crate::actors::messages::PausesChanged;
 use crate::policy::CustomerSettings;
 use crate::store::examples::{customer, eventually};
 
@@ -43,4 +46,47 @@ async fn a_reload_pauses_and_resumes_what_is_in_memory() {
     .await;
     world.eventually_idle().await;
     assert_eq!(world.totals().await.retries, 0);
+}
+
+#[actix::test]
+async fn what_waits_of_a_customer_is_claimed_as_soon_as_it_is_resumed() {
+    const ROUNDS: i64 = 10;
+    let world = Stored::empty()
+        .await
+        .start(settings(1, 4, 8), 1000, Box::new(start_working_pool));
+    let started = Instant::now();
+    for round in 1..=ROUNDS {
+        pause(&world, &["acme"]);
+        accept_many(&world.store, "acme", 5).await;
+        pause(&world, &[]);
+        world.supervisor.do_send(PausesChanged);
+        eventually("it is delivered", async || world.totals().await.delivered == 5 * round).await;
+    }
+    // The regular look at the store, once a second, would find one round's each time.
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[actix::test]
+async fn a_pause_concerns_nobody_else() {
+    let held = Held::default();
+    let stored = Stored::empty()
+        .await
+        .with("acme", 40)
+        .await
+        .with("globex", 40)
+        .await;
+    let world = stored.start(settings(1, 4, 8), 1000, held.make_pool());
+    let taken = |name: &str| world.room.places(&customer(name)).1;
+    eventually("all is in memory", async || taken("acme") + taken("globex") == 80).await;
+    pause(&world, &["acme"]);
+    // Nobody tells; the next tick finds it.
+    eventually("what was ready has gone back", async || taken("acme") <= 4).await;
+    assert!(taken("globex") >= 36, "{}", taken("globex"));
+    eventually("the other's are delivered", async || {
+        held.release_one(&world);
+        world.totals().await.delivered >= 40
+    })
+    .await;
+    eventually("and all of them", async || taken("globex") == 0).await;
+    assert!(world.totals().await.queued >= 36);
 }
