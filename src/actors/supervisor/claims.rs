@@ -63,7 +63,11 @@ impl SupervisorActor {
             }
         };
         let mut all = leased.len() < limit;
-        let stays = self.draining.is_none() && !self.is_paused(customer);
+        let stays = self.goes_on(customer);
+        if !stays && !leased.is_empty() {
+            // What is posted from now on is to queue up behind it.
+            self.around.room.announce(customer);
+        }
         let mut homeless = 0;
         for leased in leased {
             let bytes = leased.notification.event.len();

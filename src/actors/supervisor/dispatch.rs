@@ -18,13 +18,12 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 impl SupervisorActor {
     /// Puts a notification into the queue of its account and customer. Where its account is not
-    /// configured or its customer paused, it goes back to the store and waits there. Returns whether it stays.
+    /// configured, it goes back to the store and waits there. Returns whether it stays.
     pub(super) fn make_ready(&mut self, entry: Box<Entry>) -> bool {
         let Notification {
             account, customer, ..
         } = &*entry.notification;
-        let paused = self.is_paused(customer);
-        let Some(lane) = self.lanes.get_mut(account).filter(|_| !paused) else {
+        let Some(lane) = self.lanes.get_mut(account) else {
             return false;
         };
         self.turns.wake(account);

@@ -226,8 +226,13 @@ impl Handler<Notify> for SupervisorActor {
     fn handle(&mut self, notify: Notify, ctx: &mut Context<Self>) {
         match notify {
             Notify::Here { leased, reservation } => {
-                // Else it has gone back, and the regular look finds and reports it.
-                self.make_ready(Box::new(Entry::new(*leased, reservation)));
+                let entry = Box::new(Entry::new(*leased, reservation));
+                if self.goes_on(&entry.notification.customer) {
+                    // Else it has gone back, and the regular look finds and reports it.
+                    self.make_ready(entry);
+                } else {
+                    self.put_back([entry], ctx);
+                }
             }
             Notify::InStore { customer } => self.backlog.add(customer),
         }

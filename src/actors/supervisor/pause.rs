@@ -3,12 +3,35 @@
 use actix::Context;
 
 use super::SupervisorActor;
+use super::flight::Entry;
 use crate::domain::{Customer, State};
 
 impl SupervisorActor {
     /// Tells whether nothing of a customer goes out for now.
     pub(super) fn is_paused(&self, customer: &Customer) -> bool {
         self.around.store.directory().is_paused(customer)
+    }
+
+    /// Tells whether what a customer has goes on from memory; else it goes back to the store.
+    pub(super) fn goes_on(&self, customer: &Customer) -> bool {
+        self.draining.is_none() && !self.is_paused(customer)
+    }
+
+    /// Gives back to the store what does not go out for now.
+    pub(super) fn put_back(
+        &mut self,
+        entries: impl IntoIterator<Item = Box<Entry>>,
+        ctx: &mut Context<Self>,
+    ) {
+        let now = self.around.store.now();
+        for entry in entries {
+            // What is posted from now on is to queue up behind it.
+            self.around.room.announce(&entry.notification.customer);
+            if !entry.attempts.is_empty() {
+                // The store does not know yet how far it has come.
+                self.settle(*entry, State::Queued, None, now, ctx);
+            }
+        }
     }
 
     /// Gives back what those have ready that were paused, and lets those take part that were resumed.
@@ -18,24 +41,12 @@ impl SupervisorActor {
         }
         for customer in self.around.store.directory().take_switched() {
             if self.is_paused(&customer) {
-                self.give_back_all(&customer, ctx);
+                let lanes = self.lanes.values_mut();
+                let back: Vec<_> = lanes.flat_map(|lane| lane.queues().take_all(&customer)).collect();
+                self.put_back(back, ctx);
             } else {
                 self.resume(customer);
             }
-        }
-    }
-
-    fn give_back_all(&mut self, customer: &Customer, ctx: &mut Context<Self>) {
-        let lanes = self.lanes.values_mut();
-        let back: Vec<_> = lanes.flat_map(|lane| lane.queues().take_all(customer)).collect();
-        if !back.is_empty() {
-            // What is posted from now on is to queue up behind it.
-            self.around.room.announce(customer);
-        }
-        let now = self.around.store.now();
-        for entry in back.into_iter().filter(|entry| !entry.attempts.is_empty()) {
-            // The store does not know yet how far it has come.
-            self.settle(*entry, State::Queued, None, now, ctx);
         }
     }
 

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::pools::{Held, start_working_pool};
 use super::world::{Stored, World, accept_many, settings};
-use crate::actors::messages::PausesChanged;
+use crate::actors::messages::{Notify, PausesChanged};
 use crate::policy::CustomerSettings;
-use crate::store::examples::{customer, eventually};
+use crate::store::Leased;
+use crate::store::examples::{accept_leased, customer, eventually, new};
 
 /// Lays files over the settings that pause these customers and no others.
 pub(super) fn pause(world: &World, names: &[&str]) {
@@ -89,4 +90,24 @@ async fn a_pause_concerns_nobody_else() {
     .await;
     eventually("and all of them", async || taken("globex") == 0).await;
     assert!(world.totals().await.queued >= 36);
+}
+
+#[actix::test]
+async fn what_was_posted_before_a_pause_and_comes_after_it_goes_back_and_keeps_its_place() {
+    let held = Held::default();
+    let world = Stored::empty()
+        .await
+        .start(settings(1, 4, 8), 1000, held.make_pool());
+    pause(&world, &["acme"]);
+    let reservation = world.room.admit(&customer("acme"), 1).unwrap();
+    let (notification, lease) = accept_leased(&world.store, new("acme", "evt_1")).await;
+    let leased = Box::new(Leased { notification, lease });
+    world.supervisor.send(PausesChanged).await.unwrap();
+    world.supervisor.do_send(Notify::Here { leased, reservation });
+    eventually("it has gone back", async || world.room.places(&customer("acme")).1 == 0).await;
+    assert!(world.room.admit(&customer("acme"), 1).is_none(), "later ones do not overtake it");
+    pause(&world, &[]);
+    held.eventually_holds(1).await;
+    held.release_one(&world);
+    world.eventually_delivered(1).await;
 }
