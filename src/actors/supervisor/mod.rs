@@ -324,12 +324,11 @@ impl Handler<PausesChanged> for SupervisorActor {
 impl Handler<Drain> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, Drain { done }: Drain, _: &mut Context<Self>) {
+    fn handle(&mut self, Drain { done }: Drain, ctx: &mut Context<Self>) {
         self.draining = Some(done);
-        // What has not gone out goes back to the store.
-        for lane in self.lanes.values_mut() {
-            *lane.queues() = queues::ReadyQueues::default();
-        }
+        let lanes = self.lanes.values_mut();
+        let back: Vec<_> = lanes.flat_map(|lane| lane.queues().cut(0, |_| true)).collect();
+        self.put_back(back, ctx);
         self.finish_draining();
     }
 }
