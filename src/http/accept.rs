@@ -9,6 +9,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::auth::{self, Caller, Scope};
+use super::backlog::Slot;
 use super::body;
 use super::decision::{self, Decided};
 use super::gateway::{Gateway, PayloadForm};
@@ -49,12 +50,16 @@ pub(super) async fn accept(
     let customer = new.customer.clone();
     let event_key = new.event_key.clone();
     let set = gateway.store.directory().customer(&customer);
-    if let Some(most) = set.as_ref().and_then(|set| set.settings.max_queued)
-        && !new.filtered
-    {
-        gateway.backlogs.admit(&gateway.store, &customer, most).await?;
-    }
     let (state, bytes) = (new.state(), new.event.len());
+    let slot = match set.as_ref().and_then(|set| set.settings.max_queued) {
+        Some(most) if state == State::Queued => {
+            match gateway.backlogs.admit(&gateway.store, &customer, most).await {
+                Ok(slot) => Some(slot),
+                Err(full) => return repeat(&gateway, new, is_bound, full).await,
+            }
+        }
+        _ => None,
+    };
     // What is paused waits in the store.
     let goes_out = state == State::Queued && !set.as_ref().is_some_and(|set| set.settings.paused);
     let reservation = goes_out.then(|| gateway.room.admit(&customer, bytes)).flatten();
@@ -62,6 +67,7 @@ pub(super) async fn accept(
         Accepted::New { notification, lease } => {
             let (id, event_id) = (notification.id, notification.event_id.clone());
             debug!(notification:% = id, customer:%, event_id:%; "accepted");
+            slot.into_iter().for_each(Slot::stored);
             if let Some((set, verdict)) = set.zip(verdict) {
                 set.note(&customer, &verdict, notification.accepted_at);
             }
@@ -82,12 +88,7 @@ pub(super) async fn accept(
             Ok(respond(&receipt))
         }
         Accepted::Known(existing) => {
-            // The id at Svix would tell whether another customer has posted the same one.
-            let existing = Existing {
-                event_id: if is_bound { event_key } else { existing.event_id },
-                ..existing
-            };
-            known(&gateway, existing, customer, body.bytes.clone()).await
+            known(&gateway, shown(existing, is_bound, event_key), customer, body.bytes.clone()).await
         }
     }
 }
@@ -142,6 +143,25 @@ fn read(
     Ok((new, verdict))
 }
 
+/// Answers a post for which there is no room: where it is a repeat, it needs none.
+async fn repeat(
+    gateway: &Gateway,
+    new: NewNotification,
+    is_bound: bool,
+    full: Problem,
+) -> Result<HttpResponse, Problem> {
+    if !full.is(Code::BacklogFull) {
+        return Err(full);
+    }
+    let Some(existing) = gateway.store.find_known(&new).await? else {
+        return Err(full);
+    };
+    if existing.other_event.is_none() {
+        gateway.store.note_duplicate(new.customer.clone());
+    }
+    known(gateway, shown(existing, is_bound, new.event_key), new.customer, new.event).await
+}
+
 /// Tells the supervisor. Where that fails, the lease goes back and the notification is found in the store.
 fn announce(gateway: &Gateway, customer: Customer, leased: Option<Leased>, reservation: Option<Reservation>) {
     let notify = match (leased, reservation) {
@@ -154,6 +174,15 @@ fn announce(gateway: &Gateway, customer: Customer, leased: Option<Leased>, reser
     };
     if let Err(error) = gateway.notify.try_send(notify) {
         debug!(error:err; "the supervisor is busy; the notification waits in the store");
+    }
+}
+
+/// Leaves out what a key of one customer is not to see: the id at Svix would tell whether another customer has posted
+/// the same one.
+fn shown(existing: Existing, is_bound: bool, event_key: EventId) -> Existing {
+    Existing {
+        event_id: if is_bound { event_key } else { existing.event_id },
+        ..existing
     }
 }
 
