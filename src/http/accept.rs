@@ -1,5 +1,7 @@
 //! `POST /notifications`: reads an event, stores it, and says so only after the commit.
 
+use std::sync::Arc;
+
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -18,7 +20,7 @@ use crate::actors::messages::{Notify, Reservation};
 use crate::domain::{Customer, EventId, NotificationId, Origin, State, Timestamp};
 use crate::envelope::{Envelope, EnvelopeErrors, Limits, content_digest, same_content};
 use crate::policy::Verdict;
-use crate::store::{Accepted, Existing, Leased, NewNotification};
+use crate::store::{Accepted, Existing, KnownCustomer, Leased, NewNotification};
 
 /// What the caller is told of an accepted event.
 #[derive(Serialize)]
@@ -46,10 +48,9 @@ pub(super) async fn accept(
         .headers()
         .get("idempotency-key")
         .and_then(|value| value.to_str().ok());
-    let (new, verdict) = read(&body.bytes, header_key, &gateway, caller)?;
+    let Posted { new, set, verdict } = read(&body.bytes, header_key, &gateway, caller)?;
     let customer = new.customer.clone();
     let event_key = new.event_key.clone();
-    let set = gateway.store.directory().customer(&customer);
     let (state, bytes) = (new.state(), new.event.len());
     let slot = match set.as_ref().and_then(|set| set.settings.max_queued) {
         Some(most) if state == State::Queued => {
@@ -93,23 +94,32 @@ pub(super) async fn accept(
     }
 }
 
-/// Makes a notification of an event; says what the customer's filter says of it.
+/// What was posted, and what was decided about it.
+struct Posted {
+    new: NewNotification,
+    /// What is set for its customer; asked for once, so that all is decided by the same version.
+    set: Option<Arc<KnownCustomer>>,
+    /// What the customer's filter says of it.
+    verdict: Option<Verdict>,
+}
+
+/// Makes a notification of an event.
 fn read(
     body: &Bytes,
     header_key: Option<&str>,
     gateway: &Gateway,
     caller: Caller,
-) -> Result<(NewNotification, Option<Verdict>), Problem> {
+) -> Result<Posted, Problem> {
     let (intake, now) = (gateway.intake(), gateway.store.now());
     let envelope = Envelope::read(body, Limits::default())?;
     let event_key = envelope
         .event_id(&intake.key, header_key)
         .map_err(EnvelopeErrors::from)?;
     let (customer, customer_rule) = decision::find_customer(&envelope, &intake, &caller)?;
-    let known = gateway.store.directory().customer(&customer);
+    let set = gateway.store.directory().customer(&customer);
     let named = decision::find_application(&envelope, &intake, &caller)?;
     let Decided { route, verdict } =
-        decision::decide(&envelope, body, &customer, known.as_deref(), named, &intake)?;
+        decision::decide(&envelope, body, &customer, set.as_deref(), named, &intake)?;
     let payload = match intake.payload {
         PayloadForm::Event => 0..body.len(),
         PayloadForm::Data => envelope.payload.clone(),
@@ -135,12 +145,12 @@ fn read(
             key: caller.key,
             customer_rule,
             application_rule: Some(route.rule),
-            settings_version: known.as_ref().map(|known| known.version),
+            settings_version: set.as_ref().map(|set| set.version),
             filter: verdict.as_ref().map(|verdict| verdict.clause.to_string()),
         },
         filtered: verdict.as_ref().is_some_and(|verdict| !verdict.passes),
     };
-    Ok((new, verdict))
+    Ok(Posted { new, set, verdict })
 }
 
 /// Answers a post for which there is no room: where it is a repeat, it needs none.
