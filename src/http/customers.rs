@@ -170,11 +170,11 @@ async fn set_paused(
     paused: bool,
 ) -> Result<HttpResponse, Problem> {
     let customer = Named::to_write(request, gateway, path, Scope::Operate)?;
-    // In trouble nobody should have to register a customer first.
-    customer
-        .place()
-        .apply(&json!({ "paused": paused }), Expected::Anything, paused)
-        .await
+    // In trouble nobody should have to register a customer first. But where unknown ones are refused, setting
+    // anything is what makes one known; that is not an operator's business.
+    let create = paused && gateway.intake().routing.knows(&customer.name);
+    let patch = json!({ "paused": paused });
+    customer.place().apply(&patch, Expected::Anything, create).await
 }
 
 /// A customer that a request names, and who asks.

@@ -234,6 +234,21 @@ async fn a_paused_customer_keeps_what_it_posts_and_sends_nothing() {
 }
 
 #[actix_web::test]
+async fn a_pause_makes_no_customer_known_where_unknown_ones_are_refused() {
+    let app = TestApp::start(&[("ROUTING__UNKNOWN_CUSTOMER", "reject")]).await;
+    let client = &app.client;
+    let event = json!({"id": "u1", "type": "a.b", "data": {}, "customer": "unknown"});
+    let pause = async |name: &str| client.request("POST", &format!("/customers/{name}/pause")).await;
+    assert_problem(&pause("unknown").await, 404, "not_found", "it is not known");
+    assert_problem(&client.post(&event).await, 422, "unknown_customer", "nor is it now");
+    assert_problem(&client.get("/customers/unknown").await, 404, "not_found", "nothing was set");
+    assert_eq!(pause("default").await.status, 201, "the default customer is always known");
+    set(client, "unknown", json!({})).await;
+    assert_eq!(pause("unknown").await.status, 200, "it is known now");
+    assert_eq!(client.post(&event).await.status, 202);
+}
+
+#[actix_web::test]
 async fn a_filter_decides_what_goes_on_and_says_why() {
     let app = TestApp::start(&[]).await;
     let client = &app.client;
