@@ -10,9 +10,9 @@ pub struct CredentialId(i64);
 impl CredentialId {
     /// Returns that of a token.
     pub fn of(token: &str) -> Self {
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let [a, b, c, d, e, f, g, h, ..] = digest;
-        Self(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        let digest = Sha256::digest(token.as_bytes());
+        let first = digest.iter().take(8);
+        Self(first.fold(0, |number, byte| number << 8 | i64::from(*byte)))
     }
 
     /// Returns the one that was stored as this number.

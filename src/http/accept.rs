@@ -1,5 +1,7 @@
 //! `POST /notifications`: reads an event, stores it, and says so only after the commit.
 
+use std::sync::Arc;
+
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -9,6 +11,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::auth::{self, Caller, Scope};
+use super::backlog::Slot;
 use super::body;
 use super::decision::{self, Decided};
 use super::gateway::{Gateway, PayloadForm};
@@ -17,7 +20,7 @@ use crate::actors::messages::{Notify, Reservation};
 use crate::domain::{Customer, EventId, NotificationId, Origin, State, Timestamp};
 use crate::envelope::{Envelope, EnvelopeErrors, Limits, content_digest, same_content};
 use crate::policy::Verdict;
-use crate::store::{Accepted, Existing, Leased, NewNotification};
+use crate::store::{Accepted, Existing, KnownCustomer, Leased, NewNotification};
 
 /// What the caller is told of an accepted event.
 #[derive(Serialize)]
@@ -45,16 +48,19 @@ pub(super) async fn accept(
         .headers()
         .get("idempotency-key")
         .and_then(|value| value.to_str().ok());
-    let (new, verdict) = read(&body.bytes, header_key, &gateway, caller)?;
+    let Posted { new, set, verdict } = read(&body.bytes, header_key, &gateway, caller)?;
     let customer = new.customer.clone();
     let event_key = new.event_key.clone();
-    let set = gateway.store.directory().customer(&customer);
-    if let Some(most) = set.as_ref().and_then(|set| set.settings.max_queued)
-        && !new.filtered
-    {
-        gateway.backlogs.admit(&gateway.store, &customer, most).await?;
-    }
     let (state, bytes) = (new.state(), new.event.len());
+    let slot = match set.as_ref().and_then(|set| set.settings.max_queued) {
+        Some(most) if state == State::Queued => {
+            match gateway.backlogs.admit(&gateway.store, &customer, most).await {
+                Ok(slot) => Some(slot),
+                Err(full) => return repeat(&gateway, new, is_bound, full).await,
+            }
+        }
+        _ => None,
+    };
     // What is paused waits in the store.
     let goes_out = state == State::Queued && !set.as_ref().is_some_and(|set| set.settings.paused);
     let reservation = goes_out.then(|| gateway.room.admit(&customer, bytes)).flatten();
@@ -62,6 +68,7 @@ pub(super) async fn accept(
         Accepted::New { notification, lease } => {
             let (id, event_id) = (notification.id, notification.event_id.clone());
             debug!(notification:% = id, customer:%, event_id:%; "accepted");
+            slot.into_iter().for_each(Slot::stored);
             if let Some((set, verdict)) = set.zip(verdict) {
                 set.note(&customer, &verdict, notification.accepted_at);
             }
@@ -82,33 +89,37 @@ pub(super) async fn accept(
             Ok(respond(&receipt))
         }
         Accepted::Known(existing) => {
-            // The id at Svix would tell whether another customer has posted the same one.
-            let existing = Existing {
-                event_id: if is_bound { event_key } else { existing.event_id },
-                ..existing
-            };
-            known(&gateway, existing, customer, body.bytes.clone()).await
+            known(&gateway, shown(existing, is_bound, event_key), customer, body.bytes.clone()).await
         }
     }
 }
 
-/// Makes a notification of an event; says what the customer's filter says of it.
+/// What was posted, and what was decided about it.
+struct Posted {
+    new: NewNotification,
+    /// What is set for its customer; asked for once, so that all is decided by the same version.
+    set: Option<Arc<KnownCustomer>>,
+    /// What the customer's filter says of it.
+    verdict: Option<Verdict>,
+}
+
+/// Makes a notification of an event.
 fn read(
     body: &Bytes,
     header_key: Option<&str>,
     gateway: &Gateway,
     caller: Caller,
-) -> Result<(NewNotification, Option<Verdict>), Problem> {
+) -> Result<Posted, Problem> {
     let (intake, now) = (gateway.intake(), gateway.store.now());
     let envelope = Envelope::read(body, Limits::default())?;
     let event_key = envelope
         .event_id(&intake.key, header_key)
         .map_err(EnvelopeErrors::from)?;
     let (customer, customer_rule) = decision::find_customer(&envelope, &intake, &caller)?;
-    let known = gateway.store.directory().customer(&customer);
+    let set = gateway.store.directory().customer(&customer);
     let named = decision::find_application(&envelope, &intake, &caller)?;
     let Decided { route, verdict } =
-        decision::decide(&envelope, body, &customer, known.as_deref(), named, &intake)?;
+        decision::decide(&envelope, body, &customer, set.as_deref(), named, &intake)?;
     let payload = match intake.payload {
         PayloadForm::Event => 0..body.len(),
         PayloadForm::Data => envelope.payload.clone(),
@@ -134,12 +145,31 @@ fn read(
             key: caller.key,
             customer_rule,
             application_rule: Some(route.rule),
-            settings_version: known.as_ref().map(|known| known.version),
+            settings_version: set.as_ref().map(|set| set.version),
             filter: verdict.as_ref().map(|verdict| verdict.clause.to_string()),
         },
         filtered: verdict.as_ref().is_some_and(|verdict| !verdict.passes),
     };
-    Ok((new, verdict))
+    Ok(Posted { new, set, verdict })
+}
+
+/// Answers a post for which there is no room: where it is a repeat, it needs none.
+async fn repeat(
+    gateway: &Gateway,
+    new: NewNotification,
+    is_bound: bool,
+    full: Problem,
+) -> Result<HttpResponse, Problem> {
+    if !full.is(Code::BacklogFull) {
+        return Err(full);
+    }
+    let Some(existing) = gateway.store.find_known(&new).await? else {
+        return Err(full);
+    };
+    if existing.other_event.is_none() {
+        gateway.store.note_duplicate(new.customer.clone());
+    }
+    known(gateway, shown(existing, is_bound, new.event_key), new.customer, new.event).await
 }
 
 /// Tells the supervisor. Where that fails, the lease goes back and the notification is found in the store.
@@ -154,6 +184,15 @@ fn announce(gateway: &Gateway, customer: Customer, leased: Option<Leased>, reser
     };
     if let Err(error) = gateway.notify.try_send(notify) {
         debug!(error:err; "the supervisor is busy; the notification waits in the store");
+    }
+}
+
+/// Leaves out what a key of one customer is not to see: the id at Svix would tell whether another customer has posted
+/// the same one.
+fn shown(existing: Existing, is_bound: bool, event_key: EventId) -> Existing {
+    Existing {
+        event_id: if is_bound { event_key } else { existing.event_id },
+        ..existing
     }
 }
 

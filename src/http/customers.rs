@@ -171,10 +171,12 @@ async fn set_paused(
     paused: bool,
 ) -> Result<HttpResponse, Problem> {
     let customer = Named::to_write(request, gateway, path, Scope::Operate)?;
-    // In trouble nobody should have to register a customer first.
+    // In trouble nobody should have to register a customer first. But where unknown ones are refused, setting
+    // anything is what makes one known; that is not an operator's business.
+    let create = paused && gateway.intake().routing.knows(&customer.name);
     let patch = json!({ "paused": paused });
     let place = customer.place();
-    Ok(place.apply(&patch, Expected::Anything, paused).await?.respond())
+    Ok(place.apply(&patch, Expected::Anything, create).await?.respond())
 }
 
 /// A customer that a request names, and who asks.

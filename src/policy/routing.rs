@@ -89,6 +89,11 @@ impl Routing {
         own.map_or_else(|| self.account.clone(), AccountName::new)
     }
 
+    /// Tells whether a customer is known for whom nothing is set.
+    pub fn knows(&self, customer: &Customer) -> bool {
+        self.unknown_customers != UnknownCustomers::Refused || *customer == self.default_customer
+    }
+
     /// Returns a customer's own application, which is made where it is not there.
     fn own(&self, customer: &Customer, set: Option<&CustomerSettings>) -> Route {
         let name = set.and_then(|set| set.name.as_deref());

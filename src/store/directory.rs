@@ -1,7 +1,7 @@
 //! What is set, in memory: asked for by each accept and each dispatch, so never a way to the database.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use log::{error, info};
@@ -29,15 +29,15 @@ struct Known {
     accounts: HashMap<AccountName, Arc<KnownAccount>>,
     /// Those that were changed since somebody last asked for that.
     changed_accounts: HashSet<AccountName>,
+    /// Who was paused or resumed since somebody last asked for that.
+    switched: HashSet<Customer>,
 }
 
 impl Directory {
     /// Returns what is set for a customer.
     #[must_use]
     pub fn customer(&self, customer: &Customer) -> Option<Arc<KnownCustomer>> {
-        let known = self.read();
-        let found = known.of_files.get(customer);
-        found.or_else(|| known.customers.get(customer)).cloned()
+        self.read().customer(customer).cloned()
     }
 
     /// Returns the key that has this digest, where the store keeps one.
@@ -61,11 +61,11 @@ impl Directory {
     /// Takes the accounts that were written or deleted since the last call.
     #[must_use]
     pub fn take_changed_accounts(&self) -> HashSet<AccountName> {
-        if self.read().changed_accounts.is_empty() {
-            return HashSet::new();
+        if self.has_news() {
+            std::mem::take(&mut self.write().changed_accounts)
+        } else {
+            HashSet::new()
         }
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut known.changed_accounts)
     }
 
     /// Returns a customer whose notifications go through an account, where there is one.
@@ -95,7 +95,25 @@ impl Directory {
     /// Tells whether nothing of a customer goes out for now.
     #[must_use]
     pub fn is_paused(&self, customer: &Customer) -> bool {
-        self.customer(customer).is_some_and(|known| known.settings.paused)
+        self.read().is_paused(customer)
+    }
+
+    /// Tells whether there is anything to take with [`Self::take_switched`] or [`Self::take_changed_accounts`].
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        let known = self.read();
+        !(known.switched.is_empty() && known.changed_accounts.is_empty())
+    }
+
+    /// Takes the customers who were paused or resumed since the last call. Some may have been both, so how each
+    /// stands now is to be asked.
+    #[must_use]
+    pub fn take_switched(&self) -> HashSet<Customer> {
+        if self.has_news() {
+            std::mem::take(&mut self.write().switched)
+        } else {
+            HashSet::new()
+        }
     }
 
     /// Tells whether a file says what is set for a customer.
@@ -115,8 +133,7 @@ impl Directory {
     /// Takes over what files say, in place of what they said before.
     pub fn lay_over(&self, customers: impl IntoIterator<Item = (Customer, CustomerSettings)>) {
         let known = |(customer, settings)| (customer, KnownCustomer::new(settings, 0));
-        let of_files = customers.into_iter().map(known).collect();
-        self.0.write().unwrap_or_else(PoisonError::into_inner).of_files = of_files;
+        self.write().lay_over(customers.into_iter().map(known).collect());
     }
 
     /// Returns up to which revision it knows all changes.
@@ -124,10 +141,9 @@ impl Directory {
         self.read().revision
     }
 
-    /// Takes in changes, in the order of their revisions. Returns whether any was news.
-    pub(super) fn take_in(&self, changes: &[Setting]) -> bool {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let before = known.revision;
+    /// Takes in changes, in the order of their revisions.
+    pub(super) fn take_in(&self, changes: &[Setting]) {
+        let mut known = self.write();
         for change in changes {
             // Two may read at once, and the slower one's are not news any more.
             if change.revision > known.revision {
@@ -135,15 +151,47 @@ impl Directory {
                 known.apply(change);
             }
         }
-        known.revision > before
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Known {
+    fn customer(&self, customer: &Customer) -> Option<&Arc<KnownCustomer>> {
+        self.of_files
+            .get(customer)
+            .or_else(|| self.customers.get(customer))
+    }
+
+    fn is_paused(&self, customer: &Customer) -> bool {
+        self.customer(customer).is_some_and(|known| known.settings.paused)
+    }
+
+    /// Notes that a customer was paused or resumed, where it was the other before.
+    fn note_switch(&mut self, customer: Customer, was_paused: bool) {
+        if self.is_paused(&customer) != was_paused {
+            self.switched.insert(customer);
+        }
+    }
+
+    fn lay_over(&mut self, of_files: HashMap<Customer, Arc<KnownCustomer>>) {
+        let concerned: HashSet<&Customer> = self.of_files.keys().chain(of_files.keys()).collect();
+        let before = concerned
+            .into_iter()
+            .map(|customer| (customer.clone(), self.is_paused(customer)));
+        let before: Vec<_> = before.collect();
+        self.of_files = of_files;
+        for (customer, was_paused) in before {
+            self.note_switch(customer, was_paused);
+        }
+    }
+
     fn apply(&mut self, change: &Setting) {
         match change.kind {
             SettingKind::Customer => self.apply_to_customer(change),
@@ -177,16 +225,18 @@ impl Known {
         let Ok(customer) = Customer::parse(name) else {
             return error!(name:?, version; "settings belong to no customer that there can be");
         };
+        let was_paused = self.is_paused(&customer);
         let Some(document) = &change.document else {
             info!(customer:%, version; "a customer's settings were deleted");
             self.customers.remove(&customer);
-            return;
+            return self.note_switch(customer, was_paused);
         };
         match read(document) {
             Ok(settings) => {
                 info!(customer:%, version; "a customer's settings were changed");
                 self.customers
-                    .insert(customer, KnownCustomer::new(settings, *version));
+                    .insert(customer.clone(), KnownCustomer::new(settings, *version));
+                self.note_switch(customer, was_paused);
             }
             // What stood before is closer to what is wanted than nothing.
             Err(faults) => {
@@ -241,12 +291,12 @@ mod tests {
         let directory = Directory::default();
         let one = setting("a", 1, Some(r#"{"application": "one"}"#));
         let three = setting("a", 3, Some(r#"{"application": "three"}"#));
-        assert!(directory.take_in(&[one.clone(), three]));
+        directory.take_in(&[one.clone(), three]);
         assert_eq!((application(&directory, "a").as_deref(), directory.revision()), (Some("three"), 3));
-        assert!(!directory.take_in(&[one]), "what a slower reader brings is not news");
-        assert_eq!(application(&directory, "a").as_deref(), Some("three"));
+        directory.take_in(&[one]);
+        assert_eq!(application(&directory, "a").as_deref(), Some("three"), "a slower reader brings no news");
         assert_eq!(directory.customer(&customer("a")).unwrap().version, 30);
-        assert!(directory.take_in(&[setting("a", 4, None)]));
+        directory.take_in(&[setting("a", 4, None)]);
         assert!(directory.customer(&customer("a")).is_none());
     }
 
@@ -284,5 +334,42 @@ mod tests {
             (application(&directory, "a").as_deref(), application(&directory, "b")),
             (Some("stored"), None)
         );
+    }
+    #[test]
+    fn it_says_who_was_paused_or_resumed_by_whatever_says_so_until_somebody_asks() {
+        let directory = Directory::default();
+        let stored = |name, revision, document| directory.take_in(&[setting(name, revision, document)]);
+        let laid_over = |names: &[(&str, bool)]| {
+            directory.lay_over(names.iter().map(|(name, paused)| {
+                let settings = CustomerSettings {
+                    paused: *paused,
+                    ..CustomerSettings::default()
+                };
+                (customer(name), settings)
+            }));
+        };
+        let taken = |why: &str, right: &[&str]| {
+            assert_eq!(directory.has_news(), !right.is_empty(), "{why}");
+            let right = right.iter().map(|name| customer(name)).collect();
+            assert_eq!(directory.take_switched(), right, "{why}");
+            assert!(directory.take_switched().is_empty(), "once");
+        };
+        stored("a", 1, Some("{}"));
+        taken("something else was set", &[]);
+        stored("a", 2, Some(r#"{"paused": true}"#));
+        stored("b", 3, Some(r#"{"paused": true}"#));
+        stored("b", 4, Some(r#"{"paused": true, "name": "B"}"#));
+        taken("they were paused", &["a", "b"]);
+        stored("a", 5, None);
+        taken("what was deleted is not paused", &["a"]);
+        laid_over(&[("b", true), ("c", true), ("d", false)]);
+        taken("one was paused before, one is not", &["c"]);
+        stored("b", 6, Some("{}"));
+        taken("the file holds", &[]);
+        laid_over(&[("c", true)]);
+        taken("what is stored holds again", &["b"]);
+        laid_over(&[]);
+        laid_over(&[("c", true)]);
+        taken("both, one after the other", &["c"]);
     }
 }

@@ -139,19 +139,18 @@ impl Store {
         &self.directory
     }
 
-    /// Takes in what was changed of the settings, by whichever replica. Returns whether anything was.
+    /// Takes in what was changed of the settings, by whichever replica.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn follow_settings(&self) -> Result<bool, StoreError> {
-        let mut news = false;
+    pub async fn follow_settings(&self) -> Result<(), StoreError> {
         loop {
             let changes = self
                 .settings(SettingQuery::Since(self.directory.revision(), CHANGES))
                 .await?;
-            news |= self.directory.take_in(&changes);
+            self.directory.take_in(&changes);
             if changes.len() < CHANGES as usize {
-                return Ok(news);
+                return Ok(());
             }
         }
     }

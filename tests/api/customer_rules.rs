@@ -154,6 +154,44 @@ async fn a_customers_backlog_has_its_bound_and_nobody_elses() {
 }
 
 #[actix_web::test]
+async fn posts_at_once_pass_no_bound_and_repeats_take_no_room() {
+    let app = TestApp::start(&[("RETRY__MAX_ATTEMPTS", "1000")]).await;
+    let client = &app.client;
+    app.sandbox.set_faults(Faults::answering(503));
+    set(client, "acme", json!({"maxQueued": 5})).await;
+    let event = |id: &str| json!({"id": id, "type": "a.b", "data": {}, "customer": "acme"});
+    let ids: Vec<String> = (0..20).map(|number| format!("a{number}")).collect();
+    let posts = ids.iter().map(async |id| client.post(&event(id)).await);
+    let answers = futures_util::future::join_all(posts).await;
+    let taken: Vec<&String> = ids
+        .iter()
+        .zip(&answers)
+        .filter(|(_, answer)| answer.status == 202)
+        .map(|(id, _)| id)
+        .collect();
+    assert_eq!(taken.len(), 5);
+    let refused = answers.iter().filter(|answer| answer.code() == "backlog_full");
+    assert_eq!(refused.count(), 15);
+    let again = client.post(&event(taken[0])).await;
+    assert_eq!((again.status, &again.body["duplicate"]), (202, &json!(true)), "{}", again.body);
+    let mut other = event(taken[0]);
+    other["data"] = json!({"other": true});
+    assert_problem(&client.post(&other).await, 409, "content_conflict", "it is known with other content");
+    let mut reordered = format!(r#"{{"customer":"acme","data":{{}},"type":"a.b","id":"{}"}}"#, taken[0]);
+    reordered.push(' ');
+    let again = client.try_post(reordered, &[]).await.unwrap();
+    assert_eq!((again.status, &again.body["duplicate"]), (202, &json!(true)), "{}", again.body);
+    eventually("both are counted", async || client.stat("duplicates").await == 2).await;
+
+    set(client, "acme", json!({"maxQueued": 6})).await;
+    for _ in 0..3 {
+        assert_eq!(client.post(&event(taken[1])).await.status, 202);
+    }
+    assert_eq!(client.post(&event("last")).await.status, 202, "the repeats took no room");
+    assert_problem(&client.post(&event("more")).await, 503, "backlog_full", "and now there is none");
+}
+
+#[actix_web::test]
 async fn a_paused_customer_keeps_what_it_posts_and_sends_nothing() {
     let mut app = TestApp::start(&[("RETRY__MAX_ATTEMPTS", "1000")]).await;
     let client = app.client.clone();
@@ -193,6 +231,21 @@ async fn a_paused_customer_keeps_what_it_posts_and_sends_nothing() {
         "not_found",
         "it is not paused",
     );
+}
+
+#[actix_web::test]
+async fn a_pause_makes_no_customer_known_where_unknown_ones_are_refused() {
+    let app = TestApp::start(&[("ROUTING__UNKNOWN_CUSTOMER", "reject")]).await;
+    let client = &app.client;
+    let event = json!({"id": "u1", "type": "a.b", "data": {}, "customer": "unknown"});
+    let pause = async |name: &str| client.request("POST", &format!("/customers/{name}/pause")).await;
+    assert_problem(&pause("unknown").await, 404, "not_found", "it is not known");
+    assert_problem(&client.post(&event).await, 422, "unknown_customer", "nor is it now");
+    assert_problem(&client.get("/customers/unknown").await, 404, "not_found", "nothing was set");
+    assert_eq!(pause("default").await.status, 201, "the default customer is always known");
+    set(client, "unknown", json!({})).await;
+    assert_eq!(pause("unknown").await.status, 200, "it is known now");
+    assert_eq!(client.post(&event).await.status, 202);
 }
 
 #[actix_web::test]

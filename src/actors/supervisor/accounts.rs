@@ -9,7 +9,7 @@ use log::error;
 use super::SupervisorActor;
 use super::lane::Lane;
 use crate::actors::messages::{AccountSettings, AccountStatus};
-use crate::domain::{AccountName, State, Timestamp};
+use crate::domain::{AccountName, Timestamp};
 use crate::policy::GateState;
 
 /// For how long an account that something waited for is shown as missing.
@@ -156,13 +156,6 @@ impl SupervisorActor {
         } else {
             self.closed.insert(name.clone());
         }
-        let now = self.around.store.now();
-        for entry in back {
-            self.around.room.announce(&entry.notification.customer);
-            // The store does not know yet how far it has come.
-            if !entry.attempts.is_empty() {
-                self.settle(*entry, State::Queued, None, now, ctx);
-            }
-        }
+        self.put_back(back, ctx);
     }
 }

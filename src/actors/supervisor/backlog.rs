@@ -99,12 +99,13 @@ impl Backlog {
         }
     }
 
-    /// Lets up to `most` of an account's customers take part again.
+    /// Lets up to `most` of an account's customers take part again, as far as they are remembered.
     pub(super) fn unpark(&mut self, account: &AccountName, most: usize) {
         let Some(customers) = self.parked.get_mut(account) else {
             return;
         };
-        for customer in customers.drain(..most.min(customers.len())) {
+        let room = REMEMBERED.saturating_sub(self.turns.len());
+        for customer in customers.drain(..most.min(room).min(customers.len())) {
             self.standing.insert(customer.clone(), Standing::Turn);
             self.turns.push_back(customer);
         }
@@ -195,6 +196,26 @@ mod tests {
         backlog.claimed(customer("b"), false);
         backlog.unpark(&account, usize::MAX);
         assert_eq!(backlog.next(512, |_| (9, 0)), Some(customer("c")));
+        assert!(backlog.parked.is_empty());
+    }
+    #[test]
+    fn no_more_take_turns_than_are_remembered_when_an_account_opens() {
+        let account = AccountName::new("shut");
+        let mut backlog = Backlog::default();
+        let some = |name: &'static str| {
+            (0..REMEMBERED / 2 + 7).map(move |number| customer(&format!("{name} {number}")))
+        };
+        backlog.park(&account, some("parked"));
+        some("other").for_each(|customer| backlog.add(customer));
+        backlog.unpark(&account, usize::MAX);
+        assert_eq!(backlog.turns.len(), REMEMBERED);
+        let mut first = || {
+            let customer = backlog.next(512, |_| (100, 0)).unwrap();
+            backlog.claimed(customer, false);
+        };
+        (0..REMEMBERED).for_each(|_| first());
+        backlog.unpark(&account, usize::MAX);
+        assert_eq!(backlog.turns.len(), 14, "the others come later");
         assert!(backlog.parked.is_empty());
     }
 }

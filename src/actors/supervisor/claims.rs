@@ -27,13 +27,7 @@ pub(super) struct Look {
 impl SupervisorActor {
     /// Claims for customers that have something in the store and room in memory.
     pub(super) fn claim(&mut self, ctx: &mut Context<Self>) {
-        let (room, directory) = (self.around.room.clone(), self.around.store.directory().clone());
-        // Whatever a paused customer has, none of it is to come.
-        let places = |customer: &Customer| match (room.places(customer), directory.is_paused(customer)) {
-            ((free, taken), true) => (0, free.max(taken)),
-            (places, false) => places,
-        };
-        while let Some(customer) = self.backlog.next(CLAIM, places) {
+        while let Some(customer) = self.next_to_claim_for() {
             let limit = self.around.room.places(&customer).0.min(CLAIM);
             self.around.room.claiming(&customer);
             let store = self.around.store.clone();
@@ -45,6 +39,16 @@ impl SupervisorActor {
                 actor.proceed(ctx);
             }));
         }
+    }
+
+    fn next_to_claim_for(&mut self) -> Option<Customer> {
+        let (room, directory) = (&self.around.room, self.around.store.directory());
+        // Whatever a paused customer has, none of it is to come.
+        let places = |customer: &Customer| match (room.places(customer), directory.is_paused(customer)) {
+            ((free, taken), true) => (0, free.max(taken)),
+            (places, false) => places,
+        };
+        self.backlog.next(CLAIM, places)
     }
 
     /// Takes in what a claim found. Returns whether there may be more that is worth another claim now.
@@ -63,7 +67,11 @@ impl SupervisorActor {
             }
         };
         let mut all = leased.len() < limit;
-        let stays = self.draining.is_none() && !self.is_paused(customer);
+        let stays = self.goes_on(customer);
+        if !stays && !leased.is_empty() {
+            // What is posted from now on is to queue up behind it.
+            self.around.room.announce(customer);
+        }
         let mut homeless = 0;
         for leased in leased {
             let bytes = leased.notification.event.len();

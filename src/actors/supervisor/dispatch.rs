@@ -8,7 +8,7 @@ use super::SupervisorActor;
 use super::flight::Entry;
 use super::lane::{Beside, Turn};
 use crate::actors::messages::{BatchTicket, Job};
-use crate::domain::{AccountName, Customer, Notification};
+use crate::domain::{AccountName, Customer, Notification, Timestamp};
 
 /// How many outcomes may be on their way to the store for each request that may be in flight.
 const SETTLING_PER_FLIGHT: usize = 8;
@@ -18,12 +18,12 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 impl SupervisorActor {
     /// Puts a notification into the queue of its account and customer. Where its account is not
-    /// configured or its customer paused, it goes back to the store and waits there. Returns whether it stays.
+    /// configured, it goes back to the store and waits there. Returns whether it stays.
     pub(super) fn make_ready(&mut self, entry: Box<Entry>) -> bool {
         let Notification {
             account, customer, ..
         } = &*entry.notification;
-        if self.is_paused(customer) || !self.has_lane(account) {
+        if !self.has_lane(account) {
             return false;
         }
         let Some(lane) = self.lanes.get_mut(account) else {
@@ -74,11 +74,7 @@ impl SupervisorActor {
         if self.settling_room() == 0 {
             return Vec::new();
         }
-        let room = self
-            .settings
-            .max_in_flight
-            .saturating_sub(self.flights.len())
-            .min(self.settings.batch);
+        let room = self.flights_left().min(self.settings.batch);
         let (rules, directory) = (self.settings.rules, self.around.store.directory().clone());
         let is_of_use = |entry: &Entry| {
             let rules = directory.rules(&entry.notification.customer, &rules);
@@ -103,7 +99,7 @@ impl SupervisorActor {
                     let to = lane.credential(&entry).clone();
                     entry.progress.credential = Some(to.credential());
                     let timeout = directory.request_timeout(&notification.customer, to.request_timeout);
-                    let flight = self.take_off(&account, entry, probe);
+                    let flight = self.take_off(&account, entry, probe, now.after(timeout));
                     jobs.push(Job {
                         flight,
                         account: to,
@@ -143,6 +139,20 @@ impl SupervisorActor {
                 crowded,
             },
         ))
+    }
+
+    /// Returns how many more requests may be under way.
+    fn flights_left(&self) -> usize {
+        self.settings.max_in_flight.saturating_sub(self.flights.len())
+    }
+
+    /// Tells whether something stands still that should be going out. Nothing does while as much is under way as
+    /// may be and answers are due.
+    pub(super) fn stands_still(&mut self, now: Timestamp) -> bool {
+        let (idle, are_due) = (self.pool.has_idle_thread(), self.flights.are_due(now));
+        let is_full = self.flights_left() == 0;
+        let mut lanes = self.lanes.values_mut();
+        !(is_full && are_due) && lanes.any(|lane| lane.should_move(now, idle, are_due))
     }
 
     /// Returns how many more outcomes may be on their way to the store.

@@ -66,6 +66,8 @@ pub(super) struct Flight {
     pub(super) entry: Box<Entry>,
     pub(super) account: AccountName,
     pub(super) probe: bool,
+    /// When it has its answer or is given up, unless its thread hangs.
+    pub(super) answer_by: Timestamp,
     /// Whether its account had not answered in time before.
     pub(super) untried: bool,
     /// Whether it has been under way for long.
@@ -89,6 +91,11 @@ impl Flights {
 
     pub(super) fn is_empty(&self) -> bool {
         self.flights.is_empty()
+    }
+
+    /// Tells whether any may still be answered in time.
+    pub(super) fn are_due(&self, now: Timestamp) -> bool {
+        self.flights.values().any(|flight| now < flight.answer_by)
     }
 
     /// Numbers a request that is about to go out.

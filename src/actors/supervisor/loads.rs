@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::SupervisorActor;
 use super::flight::{Entry, Flight};
 use super::lane::Lane;
-use crate::domain::AccountName;
+use crate::domain::{AccountName, Timestamp};
 use crate::policy::{Caps, Load};
 
 impl SupervisorActor {
@@ -28,8 +28,14 @@ impl SupervisorActor {
         self.counted = counted.sum();
     }
 
-    /// Notes that a request goes out; returns its number.
-    pub(super) fn take_off(&mut self, account: &AccountName, entry: Box<Entry>, probe: bool) -> u64 {
+    /// Notes that a request goes out, to be answered by then; returns its number.
+    pub(super) fn take_off(
+        &mut self,
+        account: &AccountName,
+        entry: Box<Entry>,
+        probe: bool,
+        answer_by: Timestamp,
+    ) -> u64 {
         let alone = self.lanes.len() <= 1;
         let customer = entry.notification.customer.clone();
         let caps = self.caps();
@@ -41,6 +47,7 @@ impl SupervisorActor {
             entry,
             account: account.clone(),
             probe,
+            answer_by,
             untried: untried.unwrap_or_default(),
             slow: false,
         })

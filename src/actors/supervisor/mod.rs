@@ -160,18 +160,26 @@ impl SupervisorActor {
             self.replace_pool();
         }
         self.look_for_due(ctx);
+        self.follow_settings(ctx);
         self.tell_gates(ctx);
         self.give_back();
         self.sweep_overdue(ctx);
         self.proceed(ctx);
         self.remove_closed();
         let now = self.around.store.now();
-        let idle = self.pool.has_idle_thread();
-        if !self.lanes.values_mut().any(|lane| lane.should_move(now, idle)) {
+        if !self.stands_still(now) {
             self.moved_at = now;
         }
         let counts = self.counts(now);
         self.around.stats.do_send(CountsChanged { counts });
+    }
+
+    /// Takes in what has been changed of accounts and of who is paused.
+    fn follow_settings(&mut self, ctx: &mut Context<Self>) {
+        if self.draining.is_none() {
+            self.follow_accounts(false, ctx);
+            self.follow_pauses(ctx);
+        }
     }
 
     fn counts(&mut self, now: Timestamp) -> Counts {
@@ -234,8 +242,13 @@ impl Handler<Notify> for SupervisorActor {
     fn handle(&mut self, notify: Notify, ctx: &mut Context<Self>) {
         match notify {
             Notify::Here { leased, reservation } => {
-                // Else it has gone back, and the regular look finds and reports it.
-                self.make_ready(Box::new(Entry::new(*leased, reservation)));
+                let entry = Box::new(Entry::new(*leased, reservation));
+                if self.goes_on(&entry.notification.customer) {
+                    // Else it has gone back, and the regular look finds and reports it.
+                    self.make_ready(entry);
+                } else {
+                    self.put_back([entry], ctx);
+                }
             }
             Notify::InStore { customer } => self.backlog.add(customer),
         }
@@ -304,10 +317,14 @@ impl Handler<ConfigReloaded> for SupervisorActor {
         let pool_differs = pool(&settings) != pool(&self.settings);
         self.settings = settings;
         self.set_up_lanes();
-        self.follow_accounts(true, ctx);
         if pool_differs {
             info!(actors = self.settings.actors; "a new delivery pool takes over");
             self.replace_pool();
+        }
+        if self.draining.is_none() {
+            self.follow_accounts(true, ctx);
+            // What files say of customers comes with it.
+            self.follow_pauses(ctx);
         }
         self.proceed(ctx);
     }
@@ -317,10 +334,7 @@ impl Handler<SettingsChanged> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, _: SettingsChanged, ctx: &mut Context<Self>) {
-        if self.draining.is_none() {
-            self.follow_accounts(false, ctx);
-            self.follow_pauses(ctx);
-        }
+        self.follow_settings(ctx);
         self.proceed(ctx);
     }
 }
@@ -328,12 +342,11 @@ impl Handler<SettingsChanged> for SupervisorActor {
 impl Handler<Drain> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, Drain { done }: Drain, _: &mut Context<Self>) {
+    fn handle(&mut self, Drain { done }: Drain, ctx: &mut Context<Self>) {
         self.draining = Some(done);
-        // What has not gone out goes back to the store.
-        for lane in self.lanes.values_mut() {
-            *lane.queues() = queues::ReadyQueues::default();
-        }
+        let lanes = self.lanes.values_mut();
+        let back: Vec<_> = lanes.flat_map(|lane| lane.queues().cut(0, |_| true)).collect();
+        self.put_back(back, ctx);
         self.finish_draining();
     }
 }

@@ -33,9 +33,7 @@ impl SupervisorActor {
         } = flight;
         let rules = self.rules_of(&entry.notification.customer);
         let patience = self.settings.patience.request;
-        let stays = self.draining.is_none()
-            && !self.closed.contains(&account)
-            && !self.is_paused(&entry.notification.customer);
+        let stays = self.goes_on(&entry.notification.customer) && !self.closed.contains(&account);
         let Some(lane) = self.lanes.get_mut(&account) else {
             return;
         };

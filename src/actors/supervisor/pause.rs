@@ -1,7 +1,5 @@
 //! What waits of a customer that is paused goes back to the store, so that it takes no room from others.
 
-use std::collections::BTreeSet;
-
 use actix::Context;
 
 use super::SupervisorActor;
@@ -14,25 +12,47 @@ impl SupervisorActor {
         self.around.store.directory().is_paused(customer)
     }
 
-    /// Gives back what those have ready that are paused by now, and lets those take part that are not any more.
+    /// Tells whether what a customer has goes on from memory; else it goes back to the store.
+    pub(super) fn goes_on(&self, customer: &Customer) -> bool {
+        self.draining.is_none() && !self.is_paused(customer)
+    }
+
+    /// Gives back to the store what does not go out for now.
+    pub(super) fn put_back(
+        &mut self,
+        entries: impl IntoIterator<Item = Box<Entry>>,
+        ctx: &mut Context<Self>,
+    ) {
+        let now = self.around.store.now();
+        for entry in entries {
+            // What is posted from now on is to queue up behind it.
+            self.around.room.announce(&entry.notification.customer);
+            if !entry.attempts.is_empty() {
+                // The store does not know yet how far it has come.
+                self.settle(*entry, State::Queued, None, now, ctx);
+            }
+        }
+    }
+
+    /// Gives back what those have ready that were paused, and lets those take part that were resumed.
     pub(super) fn follow_pauses(&mut self, ctx: &mut Context<Self>) {
-        let directory = self.around.store.directory().clone();
-        let mut back = Vec::new();
+        for customer in self.around.store.directory().take_switched() {
+            if self.is_paused(&customer) {
+                let lanes = self.lanes.values_mut();
+                let back: Vec<_> = lanes.flat_map(|lane| lane.queues().take_all(&customer)).collect();
+                self.put_back(back, ctx);
+            } else {
+                self.resume(customer);
+            }
+        }
+    }
+
+    fn resume(&mut self, customer: Customer) {
         for (account, lane) in &mut self.lanes {
-            let is_paused = |entry: &Entry| directory.is_paused(&entry.notification.customer);
-            back.extend(lane.queues().cut(0, |entry| is_paused(entry)));
-            lane.queues().release_all();
+            // Something may have come and been held since it was paused.
+            lane.queues().release(&customer);
             self.turns.wake(account);
         }
-        let customers = back.iter().map(|entry| &entry.notification.customer);
-        for customer in customers.collect::<BTreeSet<_>>() {
-            // What is posted from now on is to queue up behind it.
-            self.around.room.announce(customer);
-        }
-        let now = self.around.store.now();
-        for entry in back.into_iter().filter(|entry| !entry.attempts.is_empty()) {
-            // The store does not know yet how far it has come.
-            self.settle(*entry, State::Queued, None, now, ctx);
-        }
+        self.backlog.add(customer);
     }
 }

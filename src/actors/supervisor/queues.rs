@@ -52,6 +52,12 @@ impl<T> ReadyQueues<T> {
         out
     }
 
+    /// Takes out all that a customer has.
+    pub(super) fn take_all(&mut self, customer: &Customer) -> impl Iterator<Item = T> {
+        let (fresh, again) = (self.fresh.take_all(customer), self.again.take_all(customer));
+        fresh.into_iter().chain(again)
+    }
+
     /// Finds the next that `may` go: something that is sent again only where nothing fresh may. Without,
     /// returns when it is worth looking again, where a time is known.
     pub(super) fn find(
@@ -75,12 +81,6 @@ impl<T> ReadyQueues<T> {
     pub(super) fn release(&mut self, customer: &Customer) {
         self.fresh.release(customer);
         self.again.release(customer);
-    }
-
-    /// Gives all customers that were held back their turns again.
-    pub(super) fn release_all(&mut self) {
-        self.fresh.release_all();
-        self.again.release_all();
     }
 }
 

@@ -5,7 +5,7 @@ use std::task::Poll;
 use futures_util::future::{join, join_all};
 
 use super::Fixture;
-use crate::domain::{Customer, State, Timestamp};
+use crate::domain::{Customer, Notification, State, Timestamp};
 use crate::store::examples::{accept, customer, eventually, find, new, post_known, with_event};
 use crate::store::{Accepted, Filter, Narrowing, NewNotification};
 
@@ -73,6 +73,30 @@ pub(super) async fn other_bytes_under_a_known_id_are_answered_with_what_is_store
     assert_eq!(known.other_event.as_deref(), Some(&first.event[..]));
     let totals = store.totals().await.unwrap();
     assert_eq!((totals.accepted, totals.duplicates), (1, 0), "it is no duplicate, it is a mistake");
+}
+
+pub(super) async fn what_a_post_would_run_into_is_found_and_nothing_is_counted<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let first = accept(&store, new("acme", "evt_1")).await;
+    // One that goes out under a digest, and one whose key is that digest.
+    let other = accept(&store, new("globex", "evt_1")).await;
+    let namesake = accept(&store, new("globex", other.event_id.as_str())).await;
+    let find = async |new: NewNotification| {
+        let known = store.find_known(&new).await.unwrap()?;
+        Some((known.id, known.event_id, known.state, known.other_event))
+    };
+    let right = |of: &Notification, event: Option<&[u8]>| {
+        Some((of.id, of.event_id.clone(), State::Queued, event.map(<[u8]>::to_vec)))
+    };
+    assert_eq!(find(new("acme", "evt_1")).await, right(&first, None));
+    let changed = with_event(new("acme", "evt_1"), "{\"other\":true}");
+    assert_eq!(find(changed).await, right(&first, Some(&first.event)));
+    assert_eq!(find(new("globex", "evt_1")).await, right(&other, None));
+    assert_eq!(find(new("globex", other.event_id.as_str())).await, right(&namesake, None));
+    assert_eq!(find(new("acme", other.event_id.as_str())).await, None);
+    let totals = store.totals().await.unwrap();
+    assert_eq!((totals.accepted, totals.duplicates), (3, 0));
 }
 
 pub(super) async fn an_id_that_comes_twice_at_once_is_stored_once<F: Fixture>() {

@@ -39,6 +39,7 @@ macro_rules! contract {
             accepting: [
                 what_is_accepted_is_given_back_byte_for_byte,
                 the_same_event_again_is_known_and_counted,
+                what_a_post_would_run_into_is_found_and_nothing_is_counted,
                 other_bytes_under_a_known_id_are_answered_with_what_is_stored,
                 an_id_that_comes_twice_at_once_is_stored_once,
                 other_bytes_that_come_at_once_are_answered_with_what_is_stored,

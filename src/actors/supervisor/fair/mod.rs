@@ -107,13 +107,6 @@ impl<T> FairQueues<T> {
         }
     }
 
-    /// Lets all that were held back take part again.
-    pub(super) fn release_all(&mut self) {
-        let held = self.queues.iter().filter(|(_, queue)| queue.held.is_some());
-        let held: Vec<u64> = held.map(|(number, _)| *number).collect();
-        held.into_iter().for_each(|number| self.put_back(number));
-    }
-
     /// Takes the oldest of the customer whose turn it is.
     pub(super) fn pop(&mut self) -> Option<T> {
         let number = self.turns.pop_front()?;
@@ -126,6 +119,22 @@ impl<T> FairQueues<T> {
         }
         self.len -= 1;
         Some(item)
+    }
+
+    /// Takes out all that a customer has.
+    pub(super) fn take_all(&mut self, customer: &Customer) -> VecDeque<T> {
+        let Some(number) = self.numbers.get(customer).copied() else {
+            return VecDeque::new();
+        };
+        let items = self
+            .queues
+            .get_mut(&number)
+            .map(|queue| std::mem::take(&mut queue.items));
+        let items = items.unwrap_or_default();
+        self.len -= items.len();
+        self.forget(number);
+        self.turns.retain(|turn| *turn != number);
+        items
     }
 
     /// Takes out what `is_over`, looking at `most` items at most and at none twice; the next call goes

@@ -170,3 +170,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn all_of_one_customer_leaves_and_the_others_keep_their_turns() {
+    let mut queues = filled(&[2, 3, 1]);
+    let customer = |owner: usize| Customer::parse(&owner.to_string()).unwrap();
+    let now = Instant::now();
+    // It is held back until a time that comes after it is gone.
+    let may = |name: &Customer| match *name == customer(0) {
+        true => May::Later(Some(now)),
+        false => May::Go,
+    };
+    assert!(queues.turn(now, may));
+    assert_eq!(queues.take_all(&customer(0)), [(0, 0), (0, 1)]);
+    assert_eq!(queues.take_all(&customer(2)), [(2, 0)]);
+    assert!(queues.take_all(&customer(7)).is_empty());
+    assert_eq!((queues.len(), queues.wake_at()), (3, None));
+    queues.push_back(&customer(0), (0, 9));
+    let order: Vec<_> = std::iter::from_fn(|| queues.turn(now, |_| May::Go).then(|| queues.pop())?).collect();
+    assert_eq!(order, [(1, 0), (0, 9), (1, 1), (1, 2)]);
+}

@@ -1,6 +1,7 @@
 //! One account: its credential, its pace, its gate, and what waits to go out through it.
 
 mod credentials;
+mod hold;
 mod load;
 mod shared;
 
@@ -20,6 +21,7 @@ use crate::domain::{AccountName, Answer, Customer, Timestamp};
 use crate::policy::{Admission, Asking, Caps, Gate, GateState, Load, Pace};
 use crate::svix::{Account, Exchange};
 use credentials::Credentials;
+use hold::Hold;
 
 /// How soon an account or a customer that has its share under way is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -60,8 +62,7 @@ pub(super) struct Lane {
     limiter: RateLimiter,
     /// Where replicas share the account.
     budget: Option<Budget>,
-    /// Whether the last look found the bucket empty.
-    held_by_pace: bool,
+    hold: Hold,
     gate: Gate,
     last_failure: Option<String>,
     queues: ReadyQueues<Box<Entry>>,
@@ -83,7 +84,7 @@ impl Lane {
             pace: settings.pace,
             limiter: limiter(settings.pace),
             budget: shared.then(|| Budget::new(settings.share)),
-            held_by_pace: false,
+            hold: Hold::Nothing,
             gate: Gate::new(settings.gate),
             last_failure: None,
             queues: ReadyQueues::default(),
@@ -138,12 +139,6 @@ impl Lane {
         self.queues.len()
     }
 
-    /// Tells whether something should be going out: it is ready, the gate is open, and it is not
-    /// just the pace that holds it back from a thread that is idle.
-    pub(super) fn should_move(&mut self, now: Timestamp, idle_thread: bool) -> bool {
-        self.queues.len() > 0 && self.gate.admit(now) == Admission::All && !(idle_thread && self.held_by_pace)
-    }
-
     /// Takes the next notification that may go out. Those that are of no use are put aside on the way.
     pub(super) fn next(
         &mut self,
@@ -169,6 +164,7 @@ impl Lane {
         } = beside;
         let Self { load, proven, .. } = *self;
         let asking = Asking { load, proven, alone };
+        self.hold = Hold::Load;
         if !alone && !self.is_trusted() && crowded {
             return Turn::Crowded;
         }
@@ -196,22 +192,26 @@ impl Lane {
         let until = |at: Option<Instant>| at.map(|at| at.saturating_duration_since(instant));
         // No permit is taken before it is sure to be of use.
         if let Err(at) = self.queues.find(instant, may) {
+            self.hold = Hold::of_customers(at);
             return Turn::Wait(until(at));
         }
+        self.hold = Hold::Pace;
         if let Some(budget) = &self.budget
             && !budget.has_permit()
         {
-            self.held_by_pace = true;
             return Turn::Wait(budget.wait());
         }
-        self.held_by_pace = !self.limiter.try_acquire(1);
-        if self.held_by_pace {
+        if !self.limiter.try_acquire(1) {
             return Turn::Wait(Some(self.pace.interval));
         }
+        self.hold = Hold::Nothing;
         while self.queues.len() > 0 {
             let entry = match self.queues.find(instant, may) {
                 Ok(found) => found.take(),
-                Err(at) => return Turn::Wait(until(at)),
+                Err(at) => {
+                    self.hold = Hold::of_customers(at);
+                    return Turn::Wait(until(at));
+                }
             };
             let Some(entry) = entry else { break };
             if !is_of_use(&entry) {

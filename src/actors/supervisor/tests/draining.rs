@@ -91,3 +91,34 @@ async fn what_needs_another_request_is_put_back_while_draining() {
     assert_eq!(record.progress.message_id.as_deref(), Some("msg_1"));
     assert_eq!(world.totals().await.retries, 2);
 }
+
+#[actix::test]
+async fn what_waits_between_two_requests_is_recorded_as_far_as_it_has_come() {
+    let held = Held::default();
+    let stored = Stored::empty().await.with("acme", 1).await;
+    let world = stored.start(settings(1, 1, 8), 1000, held.make_pool());
+    held.eventually_holds(1).await;
+    // The pool loses it once, so that the next success is in need of proof.
+    held.lose_one();
+    held.eventually_holds(1).await;
+    accept_many(&world.store, "globex", 2).await;
+    world.announce("globex");
+    eventually("others wait for the thread", async || world.room.places(&customer("globex")).1 == 2).await;
+    held.release_one(&world);
+    // It is their turn now; what is to prove it waits.
+    held.eventually_holds(1).await;
+    world
+        .eventually_counted("it waits", |counts| counts.ready == 2)
+        .await;
+    let drained = drain(&world).await;
+    held.release_one(&world);
+    drained.await.unwrap();
+    let queued = world.records(State::Queued).await;
+    let record = queued
+        .iter()
+        .find(|record| record.customer == customer("acme"))
+        .unwrap();
+    assert!(matches!(record.progress.stage, crate::domain::Stage::Prove { .. }), "{:?}", record.progress);
+    assert_eq!(record.progress.message_id.as_deref(), Some("msg_1"));
+    assert_eq!((world.totals().await.retries, world.store.attempts(record).await.unwrap().len()), (2, 2));
+}
