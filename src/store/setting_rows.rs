@@ -162,7 +162,8 @@ where
     }
 }
 
-fn setting(row: &impl Fields) -> Result<Setting, sqlx::Error> {
+/// Reads a row.
+pub(super) fn setting(row: &impl Fields) -> Result<Setting, sqlx::Error> {
     let time = |column| rows::int(row, column).map(Timestamp::from_millis);
     let owned = |column| row.text(column).map(|text| text.map(str::to_owned));
     Ok(Setting {
