@@ -17,6 +17,10 @@ use crate::store::{Expected, SettingKind, SettingQuery};
 /// How many a page has where the query does not say, and at most.
 const LIMIT: (u32, u32) = (50, 250);
 
+/// What is said of a customer of whom nothing can be read.
+const HELD: &str =
+    "what is set cannot be read here, and nothing is known from before; nothing of the customer goes out";
+
 /// `GET /customers`: a page of them, in the order of their names.
 pub(super) async fn list(
     request: HttpRequest,
@@ -220,6 +224,7 @@ impl<'a> Named<'a> {
         let (place, directory) = (self.seen()?, self.gateway.store.directory());
         let known = directory.customer(&self.name);
         let failures = known.as_ref().and_then(|known| known.filter_failures());
+        let held = known.as_ref().is_some_and(|known| known.is_held());
         let found = match known.filter(|_| directory.is_of_file(&self.name)) {
             Some(known) => of_file(&self.name, &known.settings),
             None => DocumentOut::stored(place.find().await?),
@@ -227,6 +232,7 @@ impl<'a> Named<'a> {
         Ok(DocumentOut {
             by: self.caller.shown(found.by),
             filter_failures: failures.map(Into::into),
+            held: held.then_some(HELD),
             ..found
         })
     }
@@ -264,6 +270,7 @@ fn of_file(customer: &Customer, settings: &CustomerSettings) -> DocumentOut {
         by: None,
         source: "file",
         filter_failures: None,
+        held: None,
         settings: json!(settings),
     }
 }

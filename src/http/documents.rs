@@ -28,7 +28,7 @@ const LARGEST: usize = 64 * 1024;
 const TRIES: usize = 8;
 
 /// Members of an answer that a request may repeat, and that change nothing.
-const READ_ONLY: [&str; 7] = [
+const READ_ONLY: [&str; 8] = [
     "id",
     "version",
     "createdAt",
@@ -36,6 +36,7 @@ const READ_ONLY: [&str; 7] = [
     "by",
     "source",
     "filterFailures",
+    "held",
 ];
 
 pub(super) type Document = Map<String, Value>;
@@ -57,6 +58,9 @@ pub(super) struct DocumentOut {
     /// How often a filter could not decide, where it ever could not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) filter_failures: Option<FilterFailuresOut>,
+    /// Why nothing goes out, where that is because the settings cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<&'static str>,
     #[serde(flatten)]
     pub(super) settings: Value,
 }
@@ -113,8 +117,10 @@ pub(super) struct Place<'a> {
 
 impl DocumentOut {
     pub(super) fn stored(setting: Setting) -> Self {
+        let settings = setting.document.as_deref().map(parse);
         Self {
-            settings: setting.document.as_deref().map_or(Value::Null, parse),
+            // Only of an object can the members stand beside the others.
+            settings: settings.filter(Value::is_object).unwrap_or_default(),
             id: setting.name,
             version: setting.version,
             created_at: Some(setting.created_at),
@@ -122,6 +128,7 @@ impl DocumentOut {
             by: setting.key,
             source: "store",
             filter_failures: None,
+            held: None,
         }
     }
 

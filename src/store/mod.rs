@@ -66,7 +66,8 @@ pub use query::{Cursor, CursorError, Filter, Page};
 pub use redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
 pub use retention::Retention;
 pub use settings::{
-    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion,
+    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingChanges, SettingKind,
+    SettingQuery, SettingVersion,
 };
 pub use shapes::{Accepted, Existing, NewNotification, Record, Settlement};
 pub use undelivered::DeadQuery;

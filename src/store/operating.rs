@@ -7,8 +7,8 @@ use super::operations::{Operation, Reply};
 use super::waiting::Command;
 use super::{
     DeadGroup, DeadLetters, DeadQuery, Directory, GroupBy, Narrowing, Record, Redrive, RedriveStep, Redrives,
-    SentAgain, Setting, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion, Store,
-    StoreError,
+    SentAgain, Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery,
+    SettingVersion, Store, StoreError,
 };
 use crate::domain::{RedriveState, Timestamp};
 
@@ -146,14 +146,20 @@ impl Store {
     pub async fn follow_settings(&self) -> Result<bool, StoreError> {
         let mut news = false;
         loop {
-            let changes = self
-                .settings(SettingQuery::Since(self.directory.revision(), CHANGES))
-                .await?;
+            let changes = self.changed_settings(self.directory.revision(), CHANGES).await?;
             news |= self.directory.take_in(&changes);
-            if changes.len() < CHANGES as usize {
+            if !changes.more {
                 return Ok(news);
             }
         }
+    }
+
+    pub(super) async fn changed_settings(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<SettingChanges, StoreError> {
+        self.reader.changed_settings(after, limit).await
     }
 
     /// Finds the versions of settings before this one, the newest first; those that are kept.

@@ -12,7 +12,9 @@ use super::lease::{LeasedRow, Term};
 use super::query::{Filter, Page};
 use super::redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
 use super::retention::Cutoffs;
-use super::settings::{Setting, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion};
+use super::settings::{
+    Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery, SettingVersion,
+};
 use super::undelivered::DeadQuery;
 use super::{Existing, Narrowing, NewNotification, Record, Settlement, StoreError, Totals};
 use crate::domain::{Attempt, Customer, EventId, Notification, NotificationId, RedriveState, Timestamp};
@@ -200,6 +202,9 @@ pub(super) trait ReadSide: Send + Sync + 'static {
 
     /// Finds settings.
     fn settings(&self, which: SettingQuery) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>>;
+
+    /// Finds what was changed of settings after a revision, up to `limit` of it.
+    fn changed_settings(&self, after: i64, limit: u32) -> BoxFuture<'_, Result<SettingChanges, StoreError>>;
 
     /// Finds the versions of settings before this one, the newest first.
     fn setting_versions(

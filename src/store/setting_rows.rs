@@ -6,7 +6,9 @@ use sqlx::{Database, Encode, Executor, IntoArguments, QueryBuilder, Type};
 
 use super::fields::Fields;
 use super::key_uses::KeyUseRows;
-use super::settings::{Setting, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion};
+use super::settings::{
+    Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery, SettingVersion,
+};
 use super::{StoreError, rows};
 use crate::domain::Timestamp;
 
@@ -130,15 +132,36 @@ where
                 query.push(" AND document IS NOT NULL ORDER BY name LIMIT ");
                 query.push_bind(i64::from(limit))
             }
-            SettingQuery::Since(revision, limit) => {
-                query.push("revision > ").push_bind(revision);
-                query
-                    .push(" ORDER BY revision LIMIT ")
-                    .push_bind(i64::from(limit))
-            }
         };
         let found = query.build().fetch_all(connection).await?;
         Ok(found.iter().map(setting).collect::<Result<_, _>>()?)
+    }
+
+    /// Finds what was changed after a revision, up to `limit` of it. What cannot be read holds up nothing.
+    pub(super) async fn changed(
+        connection: &mut DB::Connection,
+        after: i64,
+        limit: u32,
+    ) -> Result<SettingChanges, StoreError> {
+        let found =
+            sqlx::query::<DB>("SELECT * FROM settings WHERE revision > $1 ORDER BY revision LIMIT $2")
+                .bind(after)
+                .bind(i64::from(limit))
+                .fetch_all(connection)
+                .await?;
+        let mut changes = SettingChanges {
+            revision: after,
+            more: found.len() >= limit as usize,
+            ..SettingChanges::default()
+        };
+        for row in &found {
+            changes.revision = rows::int(row, "revision")?;
+            match setting(row) {
+                Ok(setting) => changes.settings.push(setting),
+                Err(why) => changes.unreadable.push((changes.revision, why.to_string())),
+            }
+        }
+        Ok(changes)
     }
 
     /// Finds the versions of settings before this one, the newest first.

@@ -246,6 +246,32 @@ async fn what_a_file_sets_holds_whatever_else_does() {
 }
 
 #[actix_web::test]
+async fn a_customer_whose_settings_cannot_be_read_is_held() {
+    let mut app = TestApp::start(&[]).await;
+    set(&app.client, "acme", json!({"filter": {"include": ["none"]}})).await;
+    app.stop().await.expect("it stops");
+    app.store
+        .tamper("UPDATE settings SET document = 'nonsense'")
+        .await;
+    app.start_again(&[]).await;
+    let client = app.client.clone();
+    let got = client.get("/customers/acme").await;
+    assert_eq!((got.status, got.body["held"].is_string()), (200, true), "{}", got.body);
+    let id = post(&client, "acme", "a1").await;
+    let other = post(&client, "beta", "b1").await;
+    eventually("others go on", async || found(&client, &other).await["state"] == "delivered").await;
+    let waits = found(&client, &id).await;
+    assert_eq!(
+        (&waits["state"], &waits["next"]["held"]),
+        (&json!("queued"), &json!("its customer is paused")),
+        "{waits}"
+    );
+    set(&client, "acme", json!({})).await;
+    assert_eq!(client.get("/customers/acme").await.body.get("held"), None);
+    eventually("it goes on", async || found(&client, &id).await["state"] == "delivered").await;
+}
+
+#[actix_web::test]
 async fn a_filter_that_cannot_be_is_refused_with_the_place_of_the_mistake() {
     let app = TestApp::start(&[]).await;
     let filter = json!({"include": ["a..b"], "expression": "data.amount >\n  nobody(1)"});

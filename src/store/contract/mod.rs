@@ -103,6 +103,7 @@ macro_rules! contract {
                 versions_go_on_over_a_deletion,
                 what_is_there_already_is_no_new_version,
                 whoever_follows_the_changes_sees_each_last_one,
+                what_cannot_be_read_of_settings_holds_up_nothing,
                 old_versions_leave,
                 secrets_stay_until_others_come_or_all_is_deleted,
                 changes_at_once_get_revisions_of_their_own,

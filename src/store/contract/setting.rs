@@ -1,9 +1,10 @@
 //! What is set for customers and accounts, and the keys that callers show.
 
 use super::Fixture;
+use crate::store::examples::customer;
 use crate::store::{
-    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery,
-    SettingVersion, Store,
+    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingChanges, SettingKind,
+    SettingQuery, SettingVersion, Store,
 };
 
 const LAST: i64 = i64::MAX;
@@ -159,35 +160,54 @@ pub(super) async fn what_is_there_already_is_no_new_version<F: Fixture>() {
 pub(super) async fn whoever_follows_the_changes_sees_each_last_one<F: Fixture>() {
     let fixture = F::fresh().await;
     let store = fixture.open().await;
-    assert!(
-        store
-            .settings(SettingQuery::Since(0, 10))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let since = async |revision, limit| store.changed_settings(revision, limit).await.unwrap();
+    assert_eq!(since(0, 10).await, SettingChanges::default(), "nothing was set");
     for name in ["a", "b", "a", "c"] {
         let length = versions(&store, name, LAST).await.len();
         written(&store, put(name, &format!("[{length}]"))).await;
     }
     written(&store, delete("b")).await;
-    assert_eq!(names(&store, SettingQuery::Since(0, 10)).await, ["a", "c", "b"]);
-    let first = store.settings(SettingQuery::Since(0, 1)).await.unwrap();
-    assert_eq!(names(&store, SettingQuery::Since(first[0].revision, 10)).await, ["c", "b"], "page by page");
-    let last = store
-        .settings(SettingQuery::Since(0, 10))
-        .await
-        .unwrap()
-        .pop()
-        .unwrap();
-    assert_eq!((last.revision, last.document), (5, None), "a deletion is a change");
-    assert!(
-        store
-            .settings(SettingQuery::Since(5, 10))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let names = |changes: SettingChanges| -> Vec<String> {
+        changes.settings.into_iter().map(|setting| setting.name).collect()
+    };
+    let all = since(0, 10).await;
+    assert_eq!((all.revision, all.more), (5, false));
+    assert_eq!(all.settings[2].document, None, "a deletion is a change");
+    assert_eq!(names(all), ["a", "c", "b"]);
+    let first = since(0, 1).await;
+    assert_eq!((first.revision, first.more), (3, true));
+    assert_eq!(names(since(first.revision, 10).await), ["c", "b"], "page by page");
+    let none = since(5, 10).await;
+    assert_eq!((none.revision, none.settings.len(), none.more), (5, 0, false));
+    store.close(true).await.unwrap();
+}
+
+pub(super) async fn what_cannot_be_read_of_settings_holds_up_nothing<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    for name in ["a", "b", "c", "d"] {
+        written(&store, put(name, r#"{"paused": true}"#)).await;
+    }
+    store.close(true).await.unwrap();
+    for statement in [
+        "UPDATE settings SET kind = 'later' WHERE name IN ('b', 'd')",
+        "UPDATE settings SET document = 'nonsense' WHERE name = 'c'",
+    ] {
+        fixture.tamper(statement).await;
+    }
+    let store = fixture.open().await;
+    let changes = store.changed_settings(0, 10).await.unwrap();
+    let unreadable: Vec<_> = changes.unreadable.iter().map(|(revision, _)| *revision).collect();
+    assert_eq!((changes.settings.len(), unreadable, changes.revision), (2, vec![2, 4], 4));
+    assert!(store.follow_settings().await.unwrap());
+    assert!(!store.follow_settings().await.unwrap(), "what was passed over does not come again");
+    let known = ["a", "b", "c"].map(|name| {
+        let known = store.directory().customer(&customer(name));
+        known.map(|known| (known.settings.paused, known.is_held()))
+    });
+    assert_eq!(known, [Some((true, false)), None, Some((true, true))]);
+    written(&store, put("e", "{}")).await;
+    assert!(store.follow_settings().await.unwrap(), "and it goes on");
     store.close(true).await.unwrap();
 }
 

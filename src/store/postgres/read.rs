@@ -20,8 +20,8 @@ use crate::store::redrive_rows::{RedriveRows, sent_again};
 use crate::store::setting_rows::SettingRows;
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
-    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting, SettingKind,
-    SettingQuery, SettingVersion, StoreError, Totals, rows,
+    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting,
+    SettingChanges, SettingKind, SettingQuery, SettingVersion, StoreError, Totals, rows,
 };
 
 /// Rows that are read and sorted to find a page by words.
@@ -223,6 +223,11 @@ impl ReadSide for Reader {
     fn settings(&self, which: SettingQuery) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>> {
         self.pool
             .ask(move |connection| SettingRows::<Postgres>::find(connection, which).boxed())
+    }
+
+    fn changed_settings(&self, after: i64, limit: u32) -> BoxFuture<'_, Result<SettingChanges, StoreError>> {
+        self.pool
+            .ask(move |connection| SettingRows::<Postgres>::changed(connection, after, limit).boxed())
     }
 
     fn setting_versions(

@@ -18,8 +18,8 @@ use crate::store::redrive_rows::{RedriveRows, sent_again};
 use crate::store::setting_rows::SettingRows;
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
-    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting, SettingKind,
-    SettingQuery, SettingVersion, StoreError, Totals, rows,
+    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting,
+    SettingChanges, SettingKind, SettingQuery, SettingVersion, StoreError, Totals, rows,
 };
 
 /// The questions of an audit, led to the rows by their ids.
@@ -179,6 +179,14 @@ impl ReadSide for Reader {
         async move {
             let mut connection = self.pool.acquire().await?;
             SettingRows::<Sqlite>::find(&mut connection, which).await
+        }
+        .boxed()
+    }
+
+    fn changed_settings(&self, after: i64, limit: u32) -> BoxFuture<'_, Result<SettingChanges, StoreError>> {
+        async move {
+            let mut connection = self.pool.acquire().await?;
+            SettingRows::<Sqlite>::changed(&mut connection, after, limit).await
         }
         .boxed()
     }
