@@ -122,14 +122,8 @@ pub(super) async fn create(
     let document = documents::object(&request, payload, &gateway).await?;
     let asked = KeyRequest::read(&document, gateway.store.now()).map_err(documents::refuse)?;
     let intake = gateway.intake();
-    if auth::is_open(&gateway, &intake) && !asked.grant.allows(Scope::Admin) {
-        return Err(documents::refuse(vec![SettingFault {
-            pointer: "/scopes".to_owned(),
-            detail:
-                "must have admin: from the first key on nobody gets in without one, and no other key could \
-                     be made"
-                    .to_owned(),
-        }]));
+    if auth::is_open(&gateway, &intake) {
+        check_first(&asked.grant)?;
     }
     if intake.keys.iter().any(|key| key.name == asked.name) {
         let detail = "the configuration has a key of this name; choose another name, or change it there";
@@ -141,7 +135,7 @@ pub(super) async fn create(
         hash: text.digest(),
     };
     let document = json!(settings).to_string();
-    let change = change(&caller, asked.name, SettingCause::Put, Some(document));
+    let change = change(&caller, asked.name, SettingCause::Put, Some(document), Expected::Absent);
     let setting = match gateway.store.change_setting(change).await? {
         SettingChanged::Written { now, .. } => now,
         SettingChanged::Unchanged(there) | SettingChanged::Refused(Some(there)) => {
@@ -198,10 +192,21 @@ pub(super) async fn revoke(
         let detail = "the configuration has this key; take it out there";
         return Err(Problem::new(Code::SetByFile, detail));
     }
-    let change = change(&caller, named(&path)?, SettingCause::Delete, None);
+    let intake = gateway.intake();
+    // An admin of the configuration can always make another.
+    let expected = match intake.keys.iter().any(|key| key.scopes.contains(&Scope::Admin)) {
+        true => Expected::Present,
+        false => Expected::NotLastAdmin,
+    };
+    let change = change(&caller, named(&path)?, SettingCause::Delete, None, expected);
     match gateway.store.change_setting(change).await? {
         SettingChanged::Written { .. } => {}
-        SettingChanged::Unchanged(_) | SettingChanged::Refused(_) => return Err(absent(&path)),
+        SettingChanged::Refused(Some(_)) => {
+            let detail = "this is the last key with the scope admin; make another one first, or nobody could make \
+                          or revoke keys any more";
+            return Err(Problem::new(Code::LastAdminKey, detail));
+        }
+        SettingChanged::Unchanged(_) | SettingChanged::Refused(None) => return Err(absent(&path)),
     }
     let by = caller.key.as_deref().unwrap_or_default();
     info!(name:% = shown(&path), by; "a key was revoked");
@@ -209,16 +214,41 @@ pub(super) async fn revoke(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn change(caller: &Caller, name: String, cause: SettingCause, document: Option<String>) -> SettingChange {
+/// Makes sure that the first key can make others, now and later: from then on nobody gets in without one.
+fn check_first(grant: &KeyGrant) -> Result<(), Problem> {
+    let mut faults = Vec::new();
+    let mut fault = |pointer: &str, detail: &str| {
+        faults.push(SettingFault {
+            pointer: pointer.to_owned(),
+            detail: detail.to_owned(),
+        });
+    };
+    if !grant.allows(Scope::Admin) {
+        let detail = "must have admin: from the first key on nobody gets in without one, and no other key could be made";
+        fault("/scopes", detail);
+    }
+    if grant.expires_at.is_some() {
+        let detail = "cannot be set for the first key: when it is over, no other key could be made";
+        fault("/expiresAt", detail);
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(documents::refuse(faults)),
+    }
+}
+
+fn change(
+    caller: &Caller,
+    name: String,
+    cause: SettingCause,
+    document: Option<String>,
+    expected: Expected,
+) -> SettingChange {
     SettingChange {
         kind: SettingKind::Key,
         name,
         cause,
-        expected: if document.is_some() {
-            Expected::Absent
-        } else {
-            Expected::Present
-        },
+        expected,
         document,
         sealed: None,
         key: caller.key.clone(),

@@ -43,6 +43,8 @@ pub enum Code {
     SetByFile,
     /// There is a key of this name.
     KeyExists,
+    /// Without this key nobody could change keys any more.
+    LastAdminKey,
     /// A redrive cannot be made like that; `errors` says why.
     InvalidRedrive,
     /// The redrive is in another state than it must be.
@@ -94,6 +96,7 @@ impl Code {
             Self::PreconditionFailed => "precondition_failed",
             Self::SetByFile => "set_by_file",
             Self::KeyExists => "key_exists",
+            Self::LastAdminKey => "last_admin_key",
             Self::InvalidRedrive => "invalid_redrive",
             Self::RedriveConflict => "redrive_conflict",
             Self::TooManyRedrives => "too_many_redrives",
@@ -133,6 +136,7 @@ impl Code {
             Self::ContentConflict
             | Self::SetByFile
             | Self::KeyExists
+            | Self::LastAdminKey
             | Self::RedriveConflict
             | Self::TooManyRedrives
             | Self::NotDead => StatusCode::CONFLICT,

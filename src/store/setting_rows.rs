@@ -2,14 +2,16 @@
 
 use std::marker::PhantomData;
 
+use futures_util::TryStreamExt;
 use sqlx::{Database, Encode, Executor, IntoArguments, QueryBuilder, Type};
 
 use super::fields::Fields;
 use super::key_uses::KeyUseRows;
 use super::settings::{
-    Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery, SettingVersion,
+    Expected, Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery,
+    SettingVersion,
 };
-use super::{StoreError, rows};
+use super::{StoreError, known_keys, rows};
 use crate::domain::Timestamp;
 
 /// Versions of each that are kept.
@@ -40,6 +42,13 @@ where
         if !change.expected.holds(there) || (there.is_none() && change.document.is_none()) {
             return Ok(SettingChanged::Refused(there.cloned()));
         }
+        if change.expected == Expected::NotLastAdmin
+            && let Some(there) = there
+            && known_keys::may_change_keys(there, now)
+            && !Self::has_other_admin(connection, &there.name, now).await?
+        {
+            return Ok(SettingChanged::Refused(Some(there.clone())));
+        }
         if let Some(there) = there
             && there.document == change.document
             && change.sealed.is_none()
@@ -56,6 +65,26 @@ where
             created: there.is_none(),
             now: written,
         })
+    }
+
+    /// Tells whether another key than this one may change keys.
+    async fn has_other_admin(
+        connection: &mut DB::Connection,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut keys = sqlx::query::<DB>(
+            "SELECT * FROM settings WHERE kind = 'key' AND name <> $1 AND document IS NOT NULL",
+        )
+        .bind(name.to_owned())
+        .fetch(connection);
+        while let Some(row) = keys.try_next().await? {
+            // What cannot be read opens nothing.
+            if setting(&row).is_ok_and(|key| known_keys::may_change_keys(&key, now)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn write(

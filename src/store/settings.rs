@@ -79,15 +79,17 @@ pub enum Expected {
     Present,
     /// There, in this version.
     Version(i64),
+    /// A key, and not the last one that may change keys: no two changes at once can take away the last two.
+    NotLastAdmin,
 }
 
 impl Expected {
-    /// Tells whether what is there is what was expected.
+    /// Tells whether what is there is what was expected; which keys there are beside it, is for others to tell.
     pub(super) fn holds(self, there: Option<&Setting>) -> bool {
         match self {
             Self::Anything => true,
             Self::Absent => there.is_none(),
-            Self::Present => there.is_some(),
+            Self::Present | Self::NotLastAdmin => there.is_some(),
             Self::Version(version) => there.is_some_and(|there| there.version == version),
         }
     }

@@ -1,4 +1,4 @@
-//! What is set for customers and accounts, and the keys that callers show.
+//! What is set for customers and accounts.
 
 use super::Fixture;
 use crate::store::examples::customer;
@@ -9,7 +9,7 @@ use crate::store::{
 
 const LAST: i64 = i64::MAX;
 
-fn put(name: &str, document: &str) -> SettingChange {
+pub(super) fn put(name: &str, document: &str) -> SettingChange {
     SettingChange {
         kind: SettingKind::Customer,
         name: name.to_owned(),
@@ -21,7 +21,7 @@ fn put(name: &str, document: &str) -> SettingChange {
     }
 }
 
-fn delete(name: &str) -> SettingChange {
+pub(super) fn delete(name: &str) -> SettingChange {
     SettingChange {
         cause: SettingCause::Delete,
         document: None,
@@ -29,14 +29,14 @@ fn delete(name: &str) -> SettingChange {
     }
 }
 
-async fn written(store: &Store, change: SettingChange) -> Setting {
+pub(super) async fn written(store: &Store, change: SettingChange) -> Setting {
     match store.change_setting(change).await.unwrap() {
         SettingChanged::Written { now, .. } => now,
         other => panic!("{other:?}"),
     }
 }
 
-async fn refused(store: &Store, change: SettingChange) -> Option<Setting> {
+pub(super) async fn refused(store: &Store, change: SettingChange) -> Option<Setting> {
     match store.change_setting(change).await.unwrap() {
         SettingChanged::Refused(there) => there,
         other => panic!("{other:?}"),
@@ -250,53 +250,5 @@ pub(super) async fn changes_at_once_get_revisions_of_their_own<F: Fixture>() {
     let mut revisions = futures_util::future::join_all(changes).await;
     revisions.sort_unstable();
     assert_eq!(revisions, (1..=40).collect::<Vec<_>>());
-    store.close(true).await.unwrap();
-}
-
-pub(super) async fn the_last_use_of_a_key_is_kept_until_it_is_revoked<F: Fixture>() {
-    let fixture = F::fresh().await;
-    let store = fixture.open().await;
-    let key = SettingChange {
-        kind: SettingKind::Key,
-        ..put("ci", "{}")
-    };
-    written(&store, key.clone()).await;
-    let before = store.now();
-    for name in ["ops", "ci", "ci"] {
-        store.note_key_use(name);
-    }
-    // A clean stop writes what waits.
-    store.close(true).await.unwrap();
-    let store = fixture.open().await;
-    let uses = async |store: &Store| {
-        let asked = ["ci", "ops", "nobody"].map(str::to_owned).to_vec();
-        store.key_uses(asked).await.unwrap()
-    };
-    let first = uses(&store).await;
-    assert_eq!(first.len(), 2, "{first:?}");
-    assert!(first.values().all(|at| *at >= before));
-    store.close(true).await.unwrap();
-    fixture
-        .tamper("UPDATE key_uses SET used_at = 9000000000000000 WHERE name = 'ops'")
-        .await;
-    let store = fixture.open().await;
-    ["ops", "ci"].iter().for_each(|name| store.note_key_use(name));
-    store.close(true).await.unwrap();
-    let store = fixture.open().await;
-    let second = uses(&store).await;
-    assert_eq!(second["ops"].as_millis(), 9_000_000_000_000_000, "what another wrote later stays");
-    assert!(second["ci"] >= first["ci"]);
-    let revoked = SettingChange {
-        cause: SettingCause::Delete,
-        document: None,
-        ..key
-    };
-    written(&store, revoked).await;
-    assert_eq!(
-        uses(&store).await.into_keys().collect::<Vec<_>>(),
-        ["ops"],
-        "with the key its use is forgotten"
-    );
-    assert!(store.key_uses(Vec::new()).await.unwrap().is_empty());
     store.close(true).await.unwrap();
 }
