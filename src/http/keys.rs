@@ -13,7 +13,7 @@ use super::gateway::Gateway;
 use super::pages;
 use super::parameters::{self, Faults};
 use super::problem::{Code, Problem, shown};
-use crate::domain::{KEY_NAME_MAX, KeyText, Timestamp};
+use crate::domain::{KeyText, Timestamp, fits_key_name};
 use crate::policy::{KeyGrant, KeyRequest, KeySettings, SettingFault};
 use crate::store::{
     Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery,
@@ -85,7 +85,7 @@ pub(super) async fn list(
     let (mut limit, mut after) = (LIMIT.0, None);
     Faults::of(&query, |name, value| match name {
         "limit" => parameters::number(value, 1, LIMIT.1).map(|number| limit = number),
-        "cursor" if (1..=KEY_NAME_MAX).contains(&value.len()) && !value.contains('\0') => {
+        "cursor" if fits_key_name(value) => {
             after = Some(value.to_owned());
             Ok(())
         }
@@ -257,8 +257,8 @@ fn change(
 
 /// Reads a path's name. One that no key can have is not asked for: the store need not take it.
 fn named(path: &str) -> Result<String, Problem> {
-    let fits = (1..=KEY_NAME_MAX).contains(&path.len()) && !path.chars().any(char::is_control);
-    fits.then(|| path.to_owned()).ok_or_else(|| absent(path))
+    let name = fits_key_name(path).then(|| path.to_owned());
+    name.ok_or_else(|| absent(path))
 }
 
 fn absent(name: &str) -> Problem {
