@@ -57,6 +57,7 @@ pub use copy::{CopyError, CopyReport, Counts, Progress as CopyProgress, copy};
 pub use directory::Directory;
 pub use error::{StoreError, Trouble};
 pub use handle::{Store, StoreOptions};
+pub use key_uses::KeySource;
 pub use known_customer::{FilterFailures, KnownCustomer};
 pub use known_keys::KnownKey;
 pub use lease::{Lease, Leased};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::operations::{Operation, Reply};
 use super::waiting::Command;
 use super::{
-    DeadGroup, DeadLetters, DeadQuery, Directory, GroupBy, Narrowing, Record, Redrive, RedriveStep, Redrives,
-    SentAgain, Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery,
-    SettingVersion, Store, StoreError,
+    DeadGroup, DeadLetters, DeadQuery, Directory, GroupBy, KeySource, Narrowing, Record, Redrive,
+    RedriveStep, Redrives, SentAgain, Setting, SettingChange, SettingChanged, SettingChanges, SettingKind,
+    SettingQuery, SettingVersion, Store, StoreError,
 };
 use crate::domain::{RedriveState, Timestamp};
 
@@ -186,8 +186,8 @@ impl Store {
     }
 
     /// Notes that a key was used, to be written a little later; nobody waits for that.
-    pub fn note_key_use(&self, name: &str) {
-        self.key_uses.note(name, self.now());
+    pub fn note_key_use(&self, name: &str, source: KeySource) {
+        self.key_uses.note(name, source, self.now());
     }
 
     /// Finds when these keys were last used, those that were. What was noted a moment ago is not among it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
-use super::key_uses::KeyUse;
+use super::key_uses::{KeyUse, LastUse};
 use super::lease::{LeasedRow, Term};
 use super::query::{Filter, Page};
 use super::redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
@@ -215,7 +215,7 @@ pub(super) trait ReadSide: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Vec<SettingVersion>, StoreError>>;
 
     /// Finds when these keys were last used, those that were.
-    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>>;
+    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<LastUse>, StoreError>>;
 
     /// Lets go of its connections.
     fn close(&self) -> BoxFuture<'_, ()>;

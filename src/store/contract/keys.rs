@@ -3,7 +3,7 @@
 use super::Fixture;
 use super::setting::{delete, put, refused, written};
 use crate::domain::KeyDigest;
-use crate::store::{Expected, SettingCause, SettingChange, SettingChanged, SettingKind, Store};
+use crate::store::{Expected, KeySource, SettingCause, SettingChange, SettingChanged, SettingKind, Store};
 
 pub(super) async fn of_keys_that_are_revoked_the_last_admin_stays<F: Fixture>() {
     let fixture = F::fresh().await;
@@ -60,8 +60,12 @@ pub(super) async fn the_last_use_of_a_key_is_kept_until_it_is_revoked<F: Fixture
     };
     written(&store, key.clone()).await;
     let before = store.now();
-    for name in ["ops", "ci", "ci"] {
-        store.note_key_use(name);
+    for (name, source) in [
+        ("ops", KeySource::File),
+        ("ci", KeySource::Store),
+        ("ci", KeySource::Store),
+    ] {
+        store.note_key_use(name, source);
     }
     // A clean stop writes what waits.
     store.close(true).await.unwrap();
@@ -74,16 +78,20 @@ pub(super) async fn the_last_use_of_a_key_is_kept_until_it_is_revoked<F: Fixture
     assert_eq!(first.len(), 2, "{first:?}");
     assert!(first.values().all(|at| *at >= before));
     store.close(true).await.unwrap();
-    fixture
-        .tamper("UPDATE key_uses SET used_at = 9000000000000000 WHERE name = 'ops'")
-        .await;
+    for statement in [
+        "UPDATE key_uses SET used_at = 9000000000000000 WHERE name = 'ops'",
+        "UPDATE key_uses SET used_at = 5 WHERE name = 'ci'",
+    ] {
+        fixture.tamper(statement).await;
+    }
     let store = fixture.open().await;
-    ["ops", "ci"].iter().for_each(|name| store.note_key_use(name));
+    store.note_key_use("ops", KeySource::File);
+    store.note_key_use("ci", KeySource::Store);
     store.close(true).await.unwrap();
     let store = fixture.open().await;
     let second = uses(&store).await;
     assert_eq!(second["ops"].as_millis(), 9_000_000_000_000_000, "what another wrote later stays");
-    assert!(second["ci"] >= first["ci"]);
+    assert!(second["ci"] >= first["ci"], "what is older does not");
     let revoked = SettingChange {
         cause: SettingCause::Delete,
         document: None,
@@ -96,5 +104,48 @@ pub(super) async fn the_last_use_of_a_key_is_kept_until_it_is_revoked<F: Fixture
         "with the key its use is forgotten"
     );
     assert!(store.key_uses(Vec::new()).await.unwrap().is_empty());
+    store.close(true).await.unwrap();
+}
+
+pub(super) async fn a_use_that_comes_late_does_not_bring_back_a_revoked_key<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    for (change, name) in [
+        (put("gone", "{}"), "gone"),
+        (put("there", "{}"), "there"),
+        (delete("gone"), "gone"),
+    ] {
+        let change = SettingChange {
+            kind: SettingKind::Key,
+            ..change
+        };
+        assert_eq!(written(&store, change).await.name, name);
+    }
+    for name in ["gone", "there", "never"] {
+        store.note_key_use(name, KeySource::Store);
+    }
+    store.close(true).await.unwrap();
+    let store = fixture.open().await;
+    let asked = ["gone", "there", "never"].map(str::to_owned).to_vec();
+    let found: Vec<_> = store.key_uses(asked).await.unwrap().into_keys().collect();
+    assert_eq!(found, ["there"]);
+    // A file may have a key of that name by now.
+    store.note_key_use("gone", KeySource::File);
+    store.close(true).await.unwrap();
+    let store = fixture.open().await;
+    assert_eq!(store.key_uses(vec!["gone".to_owned()]).await.unwrap().len(), 1);
+    store.close(true).await.unwrap();
+}
+
+pub(super) async fn a_clean_stop_writes_all_uses_that_wait<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let names: Vec<_> = (0..3000).map(|number| format!("key {number}")).collect();
+    names
+        .iter()
+        .for_each(|name| store.note_key_use(name, KeySource::File));
+    store.close(true).await.unwrap();
+    let store = fixture.open().await;
+    assert_eq!(store.key_uses(names).await.unwrap().len(), 3000);
     store.close(true).await.unwrap();
 }

@@ -82,6 +82,8 @@ macro_rules! contract {
             keys: [
                 of_keys_that_are_revoked_the_last_admin_stays,
                 the_last_use_of_a_key_is_kept_until_it_is_revoked,
+                a_use_that_comes_late_does_not_bring_back_a_revoked_key,
+                a_clean_stop_writes_all_uses_that_wait,
             ],
             listing: [
                 pages_neither_repeat_nor_skip_whatever_is_accepted_meanwhile,

@@ -12,7 +12,7 @@ use super::audit::{self, QUERIES};
 use super::pool::Pool;
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
 use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
-use crate::store::key_uses::{KeyUse, KeyUseRows};
+use crate::store::key_uses::{KeyUseRows, LastUse};
 use crate::store::narrowing::{ALL, Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
@@ -240,7 +240,7 @@ impl ReadSide for Reader {
             .ask(move |connection| SettingRows::<Postgres>::versions(connection, kind, name, before).boxed())
     }
 
-    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
+    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<LastUse>, StoreError>> {
         self.pool
             .ask(move |connection| KeyUseRows::<Postgres>::find(connection, names).boxed())
     }

@@ -10,7 +10,7 @@ use sqlx::{QueryBuilder, Sqlite};
 
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
 use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, Queries, SeriesScope};
-use crate::store::key_uses::{KeyUse, KeyUseRows};
+use crate::store::key_uses::{KeyUseRows, LastUse};
 use crate::store::narrowing::{Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
@@ -204,7 +204,7 @@ impl ReadSide for Reader {
         .boxed()
     }
 
-    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
+    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<LastUse>, StoreError>> {
         async move {
             let mut connection = self.pool.acquire().await?;
             KeyUseRows::<Sqlite>::find(&mut connection, names).await
