@@ -8,14 +8,10 @@ use super::auth::{self, Scope};
 use super::documents::{Document, DocumentOut, Place};
 use super::gateway::Gateway;
 use super::pages;
-use super::parameters::{self, Faults};
 use super::problem::{Code, Problem, shown};
 use crate::domain::Customer;
 use crate::policy::{CustomerSettings, SettingFault};
 use crate::store::{Expected, SettingKind, SettingQuery};
-
-/// How many a page has where the query does not say, and at most.
-const LIMIT: (u32, u32) = (50, 250);
 
 /// What is said of a customer of whom nothing can be read.
 const HELD: &str =
@@ -28,19 +24,8 @@ pub(super) async fn list(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let caller = auth::within(&request, &gateway, Scope::Read)?;
-    let (mut limit, mut after) = (LIMIT.0, None);
-    Faults::of(&query, |name, value| match name {
-        "limit" => parameters::number(value, 1, LIMIT.1).map(|number| limit = number),
-        "cursor" => match Customer::parse(value) {
-            Ok(customer) => {
-                after = Some(customer);
-                Ok(())
-            }
-            Err(error) => Err(error.to_string()),
-        },
-        _ => Err("is not known here; known are limit and cursor".to_owned()),
-    })
-    .refuse()?;
+    let pages::Asked { limit, after } =
+        pages::Asked::read(&query, |value| Customer::parse(value).map_err(|error| error.to_string()))?;
     if let Some(name) = caller.customer.clone() {
         return own(&gateway, name, caller, after.as_ref()).await;
     }
@@ -56,11 +41,7 @@ pub(super) async fn list(
         .map(|(customer, known)| (customer.as_str().to_owned(), of_file(&customer, &known.settings)));
     let after = after.as_ref().map(Customer::as_str);
     let (data, next) = pages::laid_over(stored.collect(), of_files, after, limit as usize);
-    let mut page = json!({ "data": data });
-    if let Some(next) = next {
-        page["nextCursor"] = json!(next);
-    }
-    Ok(HttpResponse::Ok().json(page))
+    Ok(pages::respond(&data, next))
 }
 
 /// The same for a key of one customer: that one alone, where anything is set for it.
@@ -83,7 +64,7 @@ async fn own(
             Err(problem) => return Err(problem),
         }
     }
-    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+    Ok(pages::respond(&data, None))
 }
 
 /// `GET /customers/{id}`.

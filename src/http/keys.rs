@@ -11,16 +11,12 @@ use super::auth::{self, ApiKey, Caller, Scope};
 use super::documents;
 use super::gateway::Gateway;
 use super::pages;
-use super::parameters::{self, Faults};
 use super::problem::{Code, Problem, shown};
 use crate::domain::{KeyText, Timestamp, fits_key_name};
 use crate::policy::{KeyGrant, KeyRequest, KeySettings, SettingFault};
 use crate::store::{
     Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery,
 };
-
-/// How many a page has where the query does not say, and at most.
-const LIMIT: (u32, u32) = (50, 250);
 
 /// A key as it is answered.
 #[derive(Serialize)]
@@ -82,17 +78,10 @@ pub(super) async fn list(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&request, &gateway, Scope::Admin)?;
-    let (mut limit, mut after) = (LIMIT.0, None);
-    Faults::of(&query, |name, value| match name {
-        "limit" => parameters::number(value, 1, LIMIT.1).map(|number| limit = number),
-        "cursor" if fits_key_name(value) => {
-            after = Some(value.to_owned());
-            Ok(())
-        }
-        "cursor" => Err("is no cursor; take it from `nextCursor` of the page before".to_owned()),
-        _ => Err("is not known here; known are limit and cursor".to_owned()),
-    })
-    .refuse()?;
+    let pages::Asked { limit, after } = pages::Asked::read(&query, |value| {
+        let name = fits_key_name(value).then(|| value.to_owned());
+        name.ok_or_else(|| "is no cursor; take it from `nextCursor` of the page before".to_owned())
+    })?;
     let stored = SettingQuery::Page(SettingKind::Key, after.clone(), limit);
     let stored = gateway.store.settings(stored).await?;
     let stored = stored
@@ -105,11 +94,7 @@ pub(super) async fn list(
         .map(|key| (key.name.clone(), KeyOut::of_file(key)));
     let (mut data, next) = pages::laid_over(stored.collect(), of_files, after.as_deref(), limit as usize);
     note_uses(&gateway, &mut data).await?;
-    let mut page = json!({ "data": data });
-    if let Some(next) = next {
-        page["nextCursor"] = json!(next);
-    }
-    Ok(HttpResponse::Ok().json(page))
+    Ok(pages::respond(&data, next))
 }
 
 /// `POST /keys`: makes a key, and shows it this once.

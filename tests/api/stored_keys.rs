@@ -171,6 +171,9 @@ async fn keys_of_the_configuration_are_listed_and_stay_as_they_are() {
         };
         path = format!("/keys?limit=1&cursor={next}");
     }
+    for query in ["limit=0", "limit=251", "cursor=", "cursor=..", "order=name"] {
+        assert_problem(&client.get(&format!("/keys?{query}")).await, 400, "invalid_parameter", query);
+    }
     let right = [("a", "store"), ("ops", "file"), ("z", "store")];
     assert_eq!(names, right.map(|(name, source)| (json!(name), json!(source))));
     let again = json!({"name": "ops", "scopes": ["read"]});
