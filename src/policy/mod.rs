@@ -25,7 +25,7 @@ pub use pace::Pace;
 pub use redrive::RedriveProgress;
 pub use routing::{Route, Routing, UnknownCustomers};
 pub use settings::{
-    CustomerSettings, Fault as SettingFault, KeyGrant, KeyRequest, KeySettings, RetrySettings, difference,
-    merge,
+    CustomerSettings, Fault as SettingFault, KeyGrant, KeyRequest, KeySettings, RetrySettings, Spelling,
+    difference, merge,
 };
 pub use share::Share;

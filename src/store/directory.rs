@@ -85,9 +85,16 @@ impl Directory {
 
     /// Takes over what files say, in place of what they said before.
     pub fn lay_over(&self, customers: impl IntoIterator<Item = (Customer, CustomerSettings)>) {
-        let known = |(customer, settings)| (customer, KnownCustomer::new(settings, 0));
-        let of_files = customers.into_iter().map(known).collect();
-        self.0.write().unwrap_or_else(PoisonError::into_inner).of_files = of_files;
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut known.of_files);
+        // What stays as it is keeps its filter, and how often that could not decide.
+        let keep = |(customer, settings)| {
+            let same = before
+                .remove(&customer)
+                .filter(|before: &Arc<KnownCustomer>| before.settings == settings);
+            (customer, same.unwrap_or_else(|| KnownCustomer::new(settings, 0)))
+        };
+        known.of_files = customers.into_iter().map(keep).collect();
     }
 
     /// Returns up to which revision it knows all changes.
@@ -291,6 +298,14 @@ mod tests {
         ]);
         assert_eq!(application(&directory, "a").as_deref(), Some("file"));
         assert!(directory.is_of_file(&customer("b")));
+        let before = ["a", "b"].map(|name| directory.customer(&customer(name)).unwrap());
+        directory.lay_over([
+            (customer("a"), of_file("file")),
+            (customer("b"), of_file("changed")),
+        ]);
+        let after = ["a", "b"].map(|name| directory.customer(&customer(name)).unwrap());
+        assert!(Arc::ptr_eq(&before[0], &after[0]), "what is the same stays, with all that is known of it");
+        assert_eq!(after[1].settings, of_file("changed"));
         directory.lay_over([]);
         assert_eq!(
             (application(&directory, "a").as_deref(), application(&directory, "b")),

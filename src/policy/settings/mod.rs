@@ -7,5 +7,5 @@ mod patch;
 
 pub use customer::{CustomerSettings, RetrySettings};
 pub use key::{KeyGrant, KeyRequest, KeySettings};
-pub use members::Fault;
+pub use members::{Fault, Spelling};
 pub use patch::{difference, merge};
