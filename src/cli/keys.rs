@@ -4,7 +4,7 @@ use anyhow::{anyhow, ensure};
 use clap::{Subcommand, ValueEnum};
 
 use super::print;
-use crate::domain::KeyText;
+use crate::domain::{KEY_NAME_MAX, KeyText, fits_key_name};
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
@@ -33,10 +33,14 @@ pub(super) enum KeyScope {
 
 pub(super) fn run(command: KeysCommand) -> anyhow::Result<()> {
     let KeysCommand::New { name, scopes } = command;
+    // The variable has other characters between names.
     let plain = name
         .chars()
         .all(|character| character.is_ascii_alphanumeric() || "-_.".contains(character));
-    ensure!(plain && !name.is_empty(), "a key's name is made of letters, digits, '-', '_' and '.'");
+    ensure!(
+        plain && fits_key_name(&name),
+        "a key's name is made of up to {KEY_NAME_MAX} letters, digits, '-', '_' and '.', and is not '.' or '..'"
+    );
     let key = KeyText::generate();
     let (digest, key) = (key.digest(), key.expose());
     let scopes: Vec<String> = scopes

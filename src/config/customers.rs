@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::domain::Customer;
-use crate::policy::CustomerSettings;
+use crate::policy::{CustomerSettings, Spelling};
 
 /// What files set for customers.
 pub type Customers = BTreeMap<Customer, CustomerSettings>;
@@ -29,65 +29,14 @@ pub(super) fn read(name: &str, table: Value) -> Result<(Customer, CustomerSettin
     let Value::Object(table) = table else {
         return Err(vec![fault("", "is no table of what is set for a customer".to_owned())]);
     };
-    let settings = CustomerSettings::check(&renamed(table, camel));
+    let settings = CustomerSettings::check_spelled(&table, Spelling::Snake);
     let settings = settings.map_err(|faults| {
         let faults = faults.into_iter();
         faults
-            .map(|found| fault(&snake(&found.pointer.replace('/', ".")), snake_words(&found.detail)))
+            .map(|found| fault(&found.pointer.replace('/', "."), found.detail))
             .collect::<Vec<_>>()
     })?;
     Ok((customer, settings))
-}
-
-/// Renames the members of an object and of all objects in it.
-fn renamed(table: Map<String, Value>, name: fn(&str) -> String) -> Map<String, Value> {
-    let members = table.into_iter().map(|(key, value)| {
-        let value = match value {
-            Value::Object(inner) => Value::Object(renamed(inner, name)),
-            value => value,
-        };
-        (name(&key), value)
-    });
-    members.collect()
-}
-
-/// Spells a name as JSON does.
-fn camel(name: &str) -> String {
-    let mut parts = name.split('_');
-    let mut camel = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let mut letters = part.chars();
-        camel.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-        camel.extend(letters);
-    }
-    camel
-}
-
-/// Spells a name as the configuration does.
-fn snake(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
-}
-
-/// Spells the names of members in a sentence as the configuration does.
-fn snake_words(sentence: &str) -> String {
-    let is_name = |word: &str| {
-        word.chars()
-            .next()
-            .is_some_and(|first| first.is_ascii_lowercase())
-            && word.chars().any(|letter| letter.is_ascii_uppercase())
-    };
-    let words = sentence.split(' ').map(|word| match is_name(word) {
-        true => snake(word),
-        false => word.to_owned(),
-    });
-    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -125,6 +74,25 @@ mod tests {
             faults[0].1
         );
         assert_eq!(faults[1].0, ".max_queued");
+        let faults = refused("a", json!({"maxQueued": 1, "retry": {"maxAttempts": 3, "maxAgeS": 1}}));
+        let nearest = |(key, detail): &(String, String)| {
+            (key.clone(), detail.rsplit(' ').next().unwrap_or_default().to_owned())
+        };
+        let right = [
+            (".retry.maxAgeS", "max_age_s"),
+            (".retry.maxAttempts", "max_attempts"),
+            (".maxQueued", "max_queued"),
+        ];
+        let right = right.map(|(key, nearest)| (key.to_owned(), nearest.to_owned()));
+        assert_eq!(faults.iter().map(nearest).collect::<Vec<_>>(), right, "names are written one way");
+        let faults = refused("a", json!({"retry": {"initial_backoff_ms": 20, "max_backoff_ms": 10}}));
+        let right = (
+            ".retry.max_backoff_ms".to_owned(),
+            "is 10, less than initial_backoff_ms, which is 20".to_owned(),
+        );
+        assert_eq!(faults, [right]);
+        let faults = refused("a", json!({"application": "camelCase/id"}));
+        assert!(faults[0].1.starts_with("camelCase/id is no id"), "what is set is not respelled: {faults:?}");
         assert_eq!(refused("", json!({})).len(), 1, "no name");
         assert_eq!(refused("a", json!(3)).len(), 1, "no table");
     }

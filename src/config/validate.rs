@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::{ConfigError, Origin, Problem, shown};
 use super::{Config, rules};
-use crate::domain::{Customer, KEY_NAME_MAX, SVIX_ID_MAX, fits_svix_id};
+use crate::domain::{Customer, SVIX_ID_MAX, fits_key_name, fits_svix_id};
 use crate::policy::ServerUrl;
 
 /// Pointers that are tried on each event at most.
@@ -234,9 +234,7 @@ impl Findings {
             let mut check = |fine, member: &str, right: &str| {
                 self.check_part(fine, "auth.keys", format!("auth.keys[{place}].{member}"), (), right);
             };
-            let length = key.name.len();
-            let plain = (1..=KEY_NAME_MAX).contains(&length) && !key.name.chars().any(char::is_control);
-            check(plain, "name", "a name of 1 to 128 bytes without control characters");
+            check(fits_key_name(&key.name), "name", "a name of 1 to 128 bytes without control characters");
             check(names.insert(&key.name), "name", "another name than those of the keys before it");
             check(!key.scopes.is_empty(), "scopes", "one or more of `ingest`, `read`, `operate` and `admin`");
             match key.digest() {
@@ -276,6 +274,7 @@ mod tests {
     fn a_value_that_is_out_of_its_range_or_malformed_is_refused() {
         let twice = format!("a:read:{0},b:read:{0}", hash("1"));
         let same = format!("a:read:{},a:read:{}", hash("1"), hash("2"));
+        let dots = format!("..:read:{}", hash("1"));
         let nameless = format!(":read:{}", hash("1"));
         let pointers = ["/a"; 9].join(",");
         let table = [
@@ -353,6 +352,7 @@ mod tests {
             ("AUTH__KEYS", "a:rule:sha256:00", "one of `ingest`", "no such scope"),
             ("AUTH__KEYS", same.as_str(), "another name", "the audit trail could not tell them apart"),
             ("AUTH__KEYS", twice.as_str(), "another key", "one key with two names"),
+            ("AUTH__KEYS", dots.as_str(), "a name of 1 to 128 bytes", "/keys/.. is another path"),
             ("AUTH__KEYS", nameless.as_str(), "a name of 1 to 128 bytes", "the audit trail would be blank"),
         ];
         for (name, text, right, why) in table {

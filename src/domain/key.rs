@@ -10,6 +10,13 @@ use uuid::Uuid;
 /// The longest name of a key, in bytes.
 pub const KEY_NAME_MAX: usize = 128;
 
+/// Tells whether a key can have this name: one that fits, that garbles no log, and that clients leave in a path as
+/// it is.
+pub fn fits_key_name(text: &str) -> bool {
+    let fits = (1..=KEY_NAME_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
+    fits && !matches!(text, "." | "..")
+}
+
 /// What a digest starts with.
 const DIGEST_PREFIX: &str = "sha256:";
 
@@ -130,6 +137,26 @@ impl Serialize for KeyDigest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_fits_a_log_and_a_path() {
+        let longest = "n".repeat(KEY_NAME_MAX);
+        let table = [
+            ("ci", true, "a word"),
+            ("Äpfel & Söhne/1", true, "whatever can be shown"),
+            ("...", true, "no way up"),
+            (longest.as_str(), true, "as long as it may be"),
+            (&format!("{longest}n"), false, "longer"),
+            ("", false, "nothing"),
+            ("a\nb", false, "two lines of a log"),
+            ("\u{9b}2J", false, "what clears a terminal"),
+            (".", false, "a path without it"),
+            ("..", false, "another path"),
+        ];
+        for (name, right, why) in table {
+            assert_eq!(fits_key_name(name), right, "{why}");
+        }
+    }
 
     #[test]
     fn a_digest_is_sha256_and_64_hex_digits() {

@@ -16,7 +16,7 @@ pub use answer::{Answer, AnswerKind, Attempt, ContentMatch, Step};
 pub use credential::CredentialId;
 pub use customer::{AccountName, Customer, CustomerError};
 pub use event_id::{EventId, SVIX_ID_MAX, fits_svix_id};
-pub use key::{KEY_NAME_MAX, KeyDigest, KeyDigestError, KeyText, Scope};
+pub use key::{KEY_NAME_MAX, KeyDigest, KeyDigestError, KeyText, Scope, fits_key_name};
 pub use notification::{Notification, NotificationId, NotificationIdError};
 pub use origin::{ApplicationRule, Origin};
 pub use progress::{Progress, Stage};

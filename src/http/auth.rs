@@ -12,6 +12,7 @@ use super::problem::{Code, Problem};
 pub use crate::domain::Scope;
 use crate::domain::{Customer, KeyDigest};
 use crate::policy::KeyGrant;
+use crate::store::KeySource;
 
 /// A key of the configuration.
 #[derive(Debug, Clone)]
@@ -91,11 +92,11 @@ pub(super) fn within(request: &HttpRequest, gateway: &Gateway, scope: Scope) -> 
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let digest = KeyDigest::of(shown.map_or("", |(_, key)| key.trim()));
-    let (name, grant) = find(gateway, &intake, &digest).ok_or_else(|| {
+    let (name, grant, source) = find(gateway, &intake, &digest).ok_or_else(|| {
         Problem::new(Code::Unauthorized, "show a key as `Authorization: Bearer <key>`")
             .header(WWW_AUTHENTICATE, "Bearer")
     })?;
-    gateway.store.note_key_use(&name);
+    gateway.store.note_key_use(&name, source);
     if !grant.allows(scope) {
         return Err(Problem::new(Code::Forbidden, format!("this key lacks the scope {}", scope.as_str())));
     }
@@ -111,7 +112,7 @@ pub(super) fn is_open(gateway: &Gateway, intake: &Intake) -> bool {
 }
 
 /// Finds the key that is shown, with its name: of the configuration, or of the store and still good.
-fn find(gateway: &Gateway, intake: &Intake, digest: &KeyDigest) -> Option<(String, KeyGrant)> {
+fn find(gateway: &Gateway, intake: &Intake, digest: &KeyDigest) -> Option<(String, KeyGrant, KeySource)> {
     // Looks at every key, so that the time tells nothing about which one comes close.
     let configured = intake.keys.iter().fold(None, |found, key| {
         let same = key.digest.as_bytes().ct_eq(digest.as_bytes());
@@ -124,9 +125,9 @@ fn find(gateway: &Gateway, intake: &Intake, digest: &KeyDigest) -> Option<(Strin
             customer: None,
             expires_at: None,
         };
-        return Some((name.clone(), grant));
+        return Some((name.clone(), grant, KeySource::File));
     }
     let now = gateway.store.now();
     let good = stored.filter(|key| key.grant.expires_at.is_none_or(|expires_at| now < expires_at))?;
-    Some((good.name.clone(), good.grant.clone()))
+    Some((good.name.clone(), good.grant.clone(), KeySource::Store))
 }

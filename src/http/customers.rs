@@ -9,14 +9,14 @@ use super::document_shapes::DocumentOut;
 use super::documents::{self, Checked, Document, Place};
 use super::gateway::Gateway;
 use super::pages;
-use super::parameters::{self, Faults};
 use super::problem::{Code, Problem, shown};
 use crate::domain::{AccountName, Customer};
 use crate::policy::{CustomerSettings, SettingFault};
 use crate::store::{Expected, SettingKind, SettingQuery};
 
-/// How many a page has where the query does not say, and at most.
-const LIMIT: (u32, u32) = (50, 250);
+/// What is said of a customer of whom nothing can be read.
+const HELD: &str =
+    "what is set cannot be read here, and nothing is known from before; nothing of the customer goes out";
 
 /// `GET /customers`: a page of them, in the order of their names.
 pub(super) async fn list(
@@ -25,19 +25,8 @@ pub(super) async fn list(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let caller = auth::within(&request, &gateway, Scope::Read)?;
-    let (mut limit, mut after) = (LIMIT.0, None);
-    Faults::of(&query, |name, value| match name {
-        "limit" => parameters::number(value, 1, LIMIT.1).map(|number| limit = number),
-        "cursor" => match Customer::parse(value) {
-            Ok(customer) => {
-                after = Some(customer);
-                Ok(())
-            }
-            Err(error) => Err(error.to_string()),
-        },
-        _ => Err("is not known here; known are limit and cursor".to_owned()),
-    })
-    .refuse()?;
+    let pages::Asked { limit, after } =
+        pages::Asked::read(&query, |value| Customer::parse(value).map_err(|error| error.to_string()))?;
     if let Some(name) = caller.customer.clone() {
         return own(&gateway, name, caller, after.as_ref()).await;
     }
@@ -53,11 +42,7 @@ pub(super) async fn list(
         .map(|(customer, known)| (customer.as_str().to_owned(), of_file(&customer, &known.settings)));
     let after = after.as_ref().map(Customer::as_str);
     let (data, next) = pages::laid_over(stored.collect(), of_files, after, limit as usize);
-    let mut page = json!({ "data": data });
-    if let Some(next) = next {
-        page["nextCursor"] = json!(next);
-    }
-    Ok(HttpResponse::Ok().json(page))
+    Ok(pages::respond(&data, next))
 }
 
 /// The same for a key of one customer: that one alone, where anything is set for it.
@@ -80,7 +65,7 @@ async fn own(
             Err(problem) => return Err(problem),
         }
     }
-    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+    Ok(pages::respond(&data, None))
 }
 
 /// `GET /customers/{id}`.
@@ -222,6 +207,7 @@ impl<'a> Named<'a> {
         let (place, directory) = (self.seen()?, self.gateway.store.directory());
         let known = directory.customer(&self.name);
         let failures = known.as_ref().and_then(|known| known.filter_failures());
+        let held = known.as_ref().is_some_and(|known| known.is_held());
         let found = match known.filter(|_| directory.is_of_file(&self.name)) {
             Some(known) => of_file(&self.name, &known.settings),
             None => DocumentOut::stored(place.find().await?),
@@ -229,6 +215,7 @@ impl<'a> Named<'a> {
         Ok(DocumentOut {
             by: self.caller.shown(found.by),
             filter_failures: failures.map(Into::into),
+            held: held.then_some(HELD),
             ..found
         })
     }

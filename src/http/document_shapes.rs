@@ -12,7 +12,7 @@ use crate::store::{FilterFailures, Setting, SettingCause, SettingVersion};
 use crate::svix::Findings;
 
 /// Members of an answer that a request may repeat, and that change nothing.
-pub(super) const READ_ONLY: [&str; 8] = [
+pub(super) const READ_ONLY: [&str; 9] = [
     "id",
     "version",
     "createdAt",
@@ -20,6 +20,7 @@ pub(super) const READ_ONLY: [&str; 8] = [
     "by",
     "source",
     "filterFailures",
+    "held",
     "check",
 ];
 
@@ -40,6 +41,9 @@ pub(super) struct DocumentOut {
     /// How often a filter could not decide, where it ever could not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) filter_failures: Option<FilterFailuresOut>,
+    /// Why nothing goes out, where that is because the settings cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<&'static str>,
     /// What Svix said of an account's token, where it has just been asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) check: Option<Findings>,
@@ -65,13 +69,15 @@ impl From<FilterFailures> for FilterFailuresOut {
 
 impl DocumentOut {
     pub(super) fn stored(setting: Setting) -> Self {
+        let settings = setting.document.as_deref().map(parse);
         Self {
             created_at: Some(setting.created_at),
             changed_at: Some(setting.changed_at),
             by: setting.key,
             version: setting.version,
             source: "store",
-            ..Self::of_file(setting.name, setting.document.as_deref().map_or(Value::Null, parse))
+            // Only of an object can the members stand beside the others.
+            ..Self::of_file(setting.name, settings.filter(Value::is_object).unwrap_or_default())
         }
     }
 
@@ -84,6 +90,7 @@ impl DocumentOut {
             by: None,
             source: "file",
             filter_failures: None,
+            held: None,
             check: None,
             settings,
         }

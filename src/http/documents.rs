@@ -261,11 +261,16 @@ pub(super) async fn follow(gateway: &Gateway) {
     }
 }
 
-/// Reads a body that is a document, and leaves out what an answer has beside it.
+/// Reads a body that is a document.
 async fn read(request: &HttpRequest, payload: Payload, gateway: &Gateway) -> Result<Document, Problem> {
     let mut document = object(request, payload, gateway).await?;
-    READ_ONLY.iter().for_each(|name| drop(document.remove(*name)));
+    leave_out_read_only(&mut document);
     Ok(document)
+}
+
+/// Leaves out what an answer has beside the settings, so that an answer can be sent back as it came.
+pub(super) fn leave_out_read_only(document: &mut Document) {
+    READ_ONLY.iter().for_each(|name| drop(document.remove(*name)));
 }
 
 /// Reads a body that is an object.

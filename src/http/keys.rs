@@ -11,16 +11,12 @@ use super::auth::{self, ApiKey, Caller, Scope};
 use super::documents;
 use super::gateway::Gateway;
 use super::pages;
-use super::parameters::{self, Faults};
 use super::problem::{Code, Problem, shown};
-use crate::domain::{KEY_NAME_MAX, KeyText, Timestamp};
+use crate::domain::{KeyText, Timestamp, fits_key_name};
 use crate::policy::{KeyGrant, KeyRequest, KeySettings, SettingFault};
 use crate::store::{
     Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery,
 };
-
-/// How many a page has where the query does not say, and at most.
-const LIMIT: (u32, u32) = (50, 250);
 
 /// A key as it is answered.
 #[derive(Serialize)]
@@ -82,17 +78,10 @@ pub(super) async fn list(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&request, &gateway, Scope::Admin)?;
-    let (mut limit, mut after) = (LIMIT.0, None);
-    Faults::of(&query, |name, value| match name {
-        "limit" => parameters::number(value, 1, LIMIT.1).map(|number| limit = number),
-        "cursor" if (1..=KEY_NAME_MAX).contains(&value.len()) && !value.contains('\0') => {
-            after = Some(value.to_owned());
-            Ok(())
-        }
-        "cursor" => Err("is no cursor; take it from `nextCursor` of the page before".to_owned()),
-        _ => Err("is not known here; known are limit and cursor".to_owned()),
-    })
-    .refuse()?;
+    let pages::Asked { limit, after } = pages::Asked::read(&query, |value| {
+        let name = fits_key_name(value).then(|| value.to_owned());
+        name.ok_or_else(|| "is no cursor; take it from `nextCursor` of the page before".to_owned())
+    })?;
     let stored = SettingQuery::Page(SettingKind::Key, after.clone(), limit);
     let stored = gateway.store.settings(stored).await?;
     let stored = stored
@@ -105,11 +94,7 @@ pub(super) async fn list(
         .map(|key| (key.name.clone(), KeyOut::of_file(key)));
     let (mut data, next) = pages::laid_over(stored.collect(), of_files, after.as_deref(), limit as usize);
     note_uses(&gateway, &mut data).await?;
-    let mut page = json!({ "data": data });
-    if let Some(next) = next {
-        page["nextCursor"] = json!(next);
-    }
-    Ok(HttpResponse::Ok().json(page))
+    Ok(pages::respond(&data, next))
 }
 
 /// `POST /keys`: makes a key, and shows it this once.
@@ -122,14 +107,8 @@ pub(super) async fn create(
     let document = documents::object(&request, payload, &gateway).await?;
     let asked = KeyRequest::read(&document, gateway.store.now()).map_err(documents::refuse)?;
     let intake = gateway.intake();
-    if auth::is_open(&gateway, &intake) && !asked.grant.allows(Scope::Admin) {
-        return Err(documents::refuse(vec![SettingFault {
-            pointer: "/scopes".to_owned(),
-            detail:
-                "must have admin: from the first key on nobody gets in without one, and no other key could \
-                     be made"
-                    .to_owned(),
-        }]));
+    if auth::is_open(&gateway, &intake) {
+        check_first(&asked.grant)?;
     }
     if intake.keys.iter().any(|key| key.name == asked.name) {
         let detail = "the configuration has a key of this name; choose another name, or change it there";
@@ -141,7 +120,7 @@ pub(super) async fn create(
         hash: text.digest(),
     };
     let document = json!(settings).to_string();
-    let change = change(&caller, asked.name, SettingCause::Put, Some(document));
+    let change = change(&caller, asked.name, SettingCause::Put, Some(document), Expected::Absent);
     let setting = match gateway.store.change_setting(change).await? {
         SettingChanged::Written { now, .. } => now,
         SettingChanged::Unchanged(there) | SettingChanged::Refused(Some(there)) => {
@@ -198,10 +177,21 @@ pub(super) async fn revoke(
         let detail = "the configuration has this key; take it out there";
         return Err(Problem::new(Code::SetByFile, detail));
     }
-    let change = change(&caller, named(&path)?, SettingCause::Delete, None);
+    let intake = gateway.intake();
+    // An admin of the configuration can always make another.
+    let expected = match intake.keys.iter().any(|key| key.scopes.contains(&Scope::Admin)) {
+        true => Expected::Present,
+        false => Expected::NotLastAdmin,
+    };
+    let change = change(&caller, named(&path)?, SettingCause::Delete, None, expected);
     match gateway.store.change_setting(change).await? {
         SettingChanged::Written { .. } => {}
-        SettingChanged::Unchanged(_) | SettingChanged::Refused(_) => return Err(absent(&path)),
+        SettingChanged::Refused(Some(_)) => {
+            let detail = "this is the last key with the scope admin; make another one first, or nobody could make \
+                          or revoke keys any more";
+            return Err(Problem::new(Code::LastAdminKey, detail));
+        }
+        SettingChanged::Unchanged(_) | SettingChanged::Refused(None) => return Err(absent(&path)),
     }
     let by = caller.key.as_deref().unwrap_or_default();
     info!(name:% = shown(&path), by; "a key was revoked");
@@ -209,16 +199,41 @@ pub(super) async fn revoke(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn change(caller: &Caller, name: String, cause: SettingCause, document: Option<String>) -> SettingChange {
+/// Makes sure that the first key can make others, now and later: from then on nobody gets in without one.
+fn check_first(grant: &KeyGrant) -> Result<(), Problem> {
+    let mut faults = Vec::new();
+    let mut fault = |pointer: &str, detail: &str| {
+        faults.push(SettingFault {
+            pointer: pointer.to_owned(),
+            detail: detail.to_owned(),
+        });
+    };
+    if !grant.allows(Scope::Admin) {
+        let detail = "must have admin: from the first key on nobody gets in without one, and no other key could be made";
+        fault("/scopes", detail);
+    }
+    if grant.expires_at.is_some() {
+        let detail = "cannot be set for the first key: when it is over, no other key could be made";
+        fault("/expiresAt", detail);
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(documents::refuse(faults)),
+    }
+}
+
+fn change(
+    caller: &Caller,
+    name: String,
+    cause: SettingCause,
+    document: Option<String>,
+    expected: Expected,
+) -> SettingChange {
     SettingChange {
         kind: SettingKind::Key,
         name,
         cause,
-        expected: if document.is_some() {
-            Expected::Absent
-        } else {
-            Expected::Present
-        },
+        expected,
         document,
         sealed: None,
         key: caller.key.clone(),
@@ -227,8 +242,8 @@ fn change(caller: &Caller, name: String, cause: SettingCause, document: Option<S
 
 /// Reads a path's name. One that no key can have is not asked for: the store need not take it.
 fn named(path: &str) -> Result<String, Problem> {
-    let fits = (1..=KEY_NAME_MAX).contains(&path.len()) && !path.chars().any(char::is_control);
-    fits.then(|| path.to_owned()).ok_or_else(|| absent(path))
+    let name = fits_key_name(path).then(|| path.to_owned());
+    name.ok_or_else(|| absent(path))
 }
 
 fn absent(name: &str) -> Problem {

@@ -2,6 +2,53 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::HttpResponse;
+use serde::Serialize;
+use serde_json::json;
+
+use super::parameters::{self, Faults};
+use super::problem::Problem;
+
+/// How many a page has where the query does not say, and at most.
+const LIMIT: (u32, u32) = (50, 250);
+
+/// Which page is asked for.
+pub(super) struct Asked<T> {
+    /// How many it has at most.
+    pub(super) limit: u32,
+    /// The name that it begins after.
+    pub(super) after: Option<T>,
+}
+
+impl<T> Asked<T> {
+    /// Reads the pairs of a query; `name` reads the cursor, which is a name.
+    pub(super) fn read(
+        query: &[(String, String)],
+        name: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Self, Problem> {
+        let mut asked = Self {
+            limit: LIMIT.0,
+            after: None,
+        };
+        Faults::of(query, |parameter, value| match parameter {
+            "limit" => parameters::number(value, 1, LIMIT.1).map(|number| asked.limit = number),
+            "cursor" => name(value).map(|name| asked.after = Some(name)),
+            _ => Err("is not known here; known are limit and cursor".to_owned()),
+        })
+        .refuse()?;
+        Ok(asked)
+    }
+}
+
+/// Answers a page, with where the next one begins.
+pub(super) fn respond<T: Serialize>(data: &[T], next: Option<String>) -> HttpResponse {
+    let mut page = json!({ "data": data });
+    if let Some(next) = next {
+        page["nextCursor"] = json!(next);
+    }
+    HttpResponse::Ok().json(page)
+}
+
 /// Lays what files say over a page of what is stored, which begins after `after` and has up to `limit`. Returns the
 /// page, and the name that the next one begins after, where there may be one.
 pub(super) fn laid_over<T>(

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use actix_web::web::{self, Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::auth::{self, Caller, Scope};
-use super::body;
 use super::decision::{self, Decided};
-use super::documents::refuse;
+use super::documents::{self, Document, refuse};
 use super::gateway::{Gateway, Intake};
 use super::problem::{Code, Problem, shown};
 use crate::domain::{Customer, EventId, NotificationId, State, Timestamp};
@@ -80,8 +79,7 @@ pub(super) async fn preview(
     auth::require(&request, &gateway, Scope::Operate)?;
     let customer = Customer::parse(&path)
         .map_err(|error| Problem::new(Code::NotFound, format!("{} {error}", shown(&path))))?;
-    let body = body::read(&request, payload, &gateway).await?;
-    let asked = Asked::read(&body.bytes)?;
+    let asked = Asked::read(documents::object(&request, payload, &gateway).await?)?;
     let proposed = Arc::new(KnownCustomer::proposed(asked.settings));
     let mut seen = PreviewOut::default();
     let mut filter = Filter {
@@ -193,14 +191,11 @@ impl PreviewOut {
 }
 
 impl Asked {
-    fn read(body: &[u8]) -> Result<Self, Problem> {
+    fn read(mut members: Document) -> Result<Self, Problem> {
         let fault = |pointer: &str, detail: &str| SettingFault {
             pointer: pointer.to_owned(),
             detail: detail.to_owned(),
         };
-        let mut members: Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
-            Problem::new(Code::InvalidSettings, format!("the body must be a JSON object: {error}"))
-        })?;
         let settings = members.remove("settings");
         let last = members.remove("last");
         let mut faults: Vec<_> = members
@@ -213,12 +208,15 @@ impl Asked {
             faults.push(fault("/last", "must be a whole number from 1 to 500"));
         }
         let settings = match settings {
-            Some(Value::Object(document)) => CustomerSettings::check(&document).map_err(|found| {
-                let found = found.into_iter();
-                found
-                    .map(|found| fault(&format!("/settings{}", found.pointer), &found.detail))
-                    .collect()
-            }),
+            Some(Value::Object(mut document)) => {
+                documents::leave_out_read_only(&mut document);
+                CustomerSettings::check(&document).map_err(|found| {
+                    let found = found.into_iter();
+                    found
+                        .map(|found| fault(&format!("/settings{}", found.pointer), &found.detail))
+                        .collect()
+                })
+            }
             _ => Err(vec![fault(
                 "/settings",
                 "must be an object: all that would be set for the customer",

@@ -47,6 +47,8 @@ pub enum Code {
     AccountUnusable,
     /// There is a key of this name.
     KeyExists,
+    /// Without this key nobody could change keys any more.
+    LastAdminKey,
     /// A redrive cannot be made like that; `errors` says why.
     InvalidRedrive,
     /// The redrive is in another state than it must be.
@@ -100,6 +102,7 @@ impl Code {
             Self::AccountInUse => "account_in_use",
             Self::AccountUnusable => "account_unusable",
             Self::KeyExists => "key_exists",
+            Self::LastAdminKey => "last_admin_key",
             Self::InvalidRedrive => "invalid_redrive",
             Self::RedriveConflict => "redrive_conflict",
             Self::TooManyRedrives => "too_many_redrives",
@@ -141,6 +144,7 @@ impl Code {
             | Self::AccountInUse
             | Self::AccountUnusable
             | Self::KeyExists
+            | Self::LastAdminKey
             | Self::RedriveConflict
             | Self::TooManyRedrives
             | Self::NotDead => StatusCode::CONFLICT,

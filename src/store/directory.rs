@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::known_account::KnownAccount;
 use super::known_customer::KnownCustomer;
 use super::known_keys::{KnownKey, KnownKeys};
-use super::settings::{Setting, SettingKind};
+use super::settings::{Setting, SettingChanges, SettingKind};
 use crate::domain::{AccountName, Customer, KeyDigest};
 use crate::policy::{CustomerSettings, Rules, SettingFault};
 
@@ -132,8 +132,17 @@ impl Directory {
 
     /// Takes over what files say, in place of what they said before.
     pub fn lay_over(&self, customers: impl IntoIterator<Item = (Customer, CustomerSettings)>) {
-        let known = |(customer, settings)| (customer, KnownCustomer::new(settings, 0));
-        self.write().lay_over(customers.into_iter().map(known).collect());
+        let mut known = self.write();
+        let before = known.of_files.clone();
+        // What stays as it is keeps its filter, and how often that could not decide.
+        let keep = |(customer, settings)| {
+            let same = before
+                .get(&customer)
+                .filter(|before| before.settings == settings)
+                .cloned();
+            (customer, same.unwrap_or_else(|| KnownCustomer::new(settings, 0)))
+        };
+        known.lay_over(customers.into_iter().map(keep).collect());
     }
 
     /// Returns up to which revision it knows all changes.
@@ -141,16 +150,22 @@ impl Directory {
         self.read().revision
     }
 
-    /// Takes in changes, in the order of their revisions.
-    pub(super) fn take_in(&self, changes: &[Setting]) {
+    /// Takes in changes, and passes over what cannot be read of them.
+    pub(super) fn take_in(&self, changes: &SettingChanges) {
         let mut known = self.write();
-        for change in changes {
-            // Two may read at once, and the slower one's are not news any more.
-            if change.revision > known.revision {
-                known.revision = change.revision;
-                known.apply(change);
-            }
+        let before = known.revision;
+        // Two may read at once, and the slower one's are not news any more.
+        for (revision, why) in changes
+            .unreadable
+            .iter()
+            .filter(|(revision, _)| *revision > before)
+        {
+            error!(revision, error:% = why; "a row of settings cannot be read and is passed over");
         }
+        for change in changes.settings.iter().filter(|change| change.revision > before) {
+            known.apply(change);
+        }
+        known.revision = before.max(changes.revision);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
@@ -238,13 +253,19 @@ impl Known {
                     .insert(customer.clone(), KnownCustomer::new(settings, *version));
                 self.note_switch(customer, was_paused);
             }
-            // What stood before is closer to what is wanted than nothing.
+            // What stood before is closer to what is wanted than nothing; and where nothing is known, nothing goes out
+            // that its filter might have held back.
             Err(faults) => {
                 let faults: Vec<_> = faults
                     .iter()
                     .map(|fault| format!("{} {}", fault.pointer, fault.detail))
                     .collect();
-                error!(customer:%, version, error:% = faults.join("; "); "a customer's settings cannot be read; those before stay in force");
+                let error = faults.join("; ");
+                if self.customers.contains_key(&customer) {
+                    return error!(customer:%, version, error:%; "a customer's settings cannot be read; those before stay in force");
+                }
+                error!(customer:%, version, error:%; "a customer's settings cannot be read, and none are known from before; it is held as if paused");
+                self.customers.insert(customer, KnownCustomer::held(*version));
             }
         }
     }
@@ -280,6 +301,14 @@ mod tests {
         }
     }
 
+    fn changes(settings: &[Setting]) -> SettingChanges {
+        SettingChanges {
+            settings: settings.to_vec(),
+            revision: settings.last().map_or(0, |last| last.revision),
+            ..SettingChanges::default()
+        }
+    }
+
     fn application(directory: &Directory, name: &str) -> Option<String> {
         directory
             .customer(&customer(name))
@@ -291,12 +320,12 @@ mod tests {
         let directory = Directory::default();
         let one = setting("a", 1, Some(r#"{"application": "one"}"#));
         let three = setting("a", 3, Some(r#"{"application": "three"}"#));
-        directory.take_in(&[one.clone(), three]);
+        directory.take_in(&changes(&[one.clone(), three]));
         assert_eq!((application(&directory, "a").as_deref(), directory.revision()), (Some("three"), 3));
-        directory.take_in(&[one]);
+        directory.take_in(&changes(&[one]));
         assert_eq!(application(&directory, "a").as_deref(), Some("three"), "a slower reader brings no news");
         assert_eq!(directory.customer(&customer("a")).unwrap().version, 30);
-        directory.take_in(&[setting("a", 4, None)]);
+        directory.take_in(&changes(&[setting("a", 4, None)]));
         assert!(directory.customer(&customer("a")).is_none());
     }
 
@@ -308,17 +337,58 @@ mod tests {
             (2, "nonsense"),
             (3, r#"{"later": 1}"#),
         ] {
-            directory.take_in(&[setting("a", revision, Some(document))]);
+            directory.take_in(&changes(&[setting("a", revision, Some(document))]));
         }
         assert_eq!(application(&directory, "a").as_deref(), Some("one"));
-        directory.take_in(&[setting("\n", 4, Some("{}"))]);
+        directory.take_in(&changes(&[setting("\n", 4, Some("{}"))]));
         assert_eq!(directory.revision(), 4, "and holds up nothing");
+    }
+
+    #[test]
+    fn a_customer_of_whom_nothing_can_be_read_is_held_until_something_can() {
+        let directory = Directory::default();
+        let paused = || directory.is_paused(&customer("a"));
+        let held = || {
+            directory
+                .customer(&customer("a"))
+                .is_some_and(|known| known.is_held())
+        };
+        for (revision, document, right, why) in [
+            (1, Some("nonsense"), true, "nothing was known before"),
+            (2, Some(r#"{"later": 1}"#), true, "nor now"),
+            (3, Some("{}"), false, "now it is known"),
+            (4, Some("nonsense"), false, "and that stays in force"),
+            (5, None, false, "nothing is set any more"),
+            (6, Some("nonsense"), true, "nor is it known what was set since"),
+            (7, None, false, "and that is gone too"),
+        ] {
+            directory.take_in(&changes(&[setting("a", revision, document)]));
+            assert_eq!((paused(), held()), (right, right), "{why}");
+        }
+        assert!(!directory.is_paused(&customer("b")), "others go on");
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_passed_over() {
+        let directory = Directory::default();
+        let unreadable = SettingChanges {
+            settings: vec![
+                setting("a", 1, Some(r#"{"application": "one"}"#)),
+                setting("b", 3, Some("{}")),
+            ],
+            unreadable: vec![(2, "no such kind".to_owned()), (4, "no such kind".to_owned())],
+            revision: 4,
+            more: false,
+        };
+        directory.take_in(&unreadable);
+        assert_eq!((application(&directory, "a").as_deref(), directory.revision()), (Some("one"), 4));
+        assert!(directory.customer(&customer("b")).is_some());
     }
 
     #[test]
     fn what_a_file_says_holds_whatever_else_does() {
         let directory = Directory::default();
-        directory.take_in(&[setting("a", 1, Some(r#"{"application": "stored"}"#))]);
+        directory.take_in(&changes(&[setting("a", 1, Some(r#"{"application": "stored"}"#))]));
         let of_file = |name: &str| CustomerSettings {
             application: Some(name.to_owned()),
             ..CustomerSettings::default()
@@ -329,6 +399,14 @@ mod tests {
         ]);
         assert_eq!(application(&directory, "a").as_deref(), Some("file"));
         assert!(directory.is_of_file(&customer("b")));
+        let before = ["a", "b"].map(|name| directory.customer(&customer(name)).unwrap());
+        directory.lay_over([
+            (customer("a"), of_file("file")),
+            (customer("b"), of_file("changed")),
+        ]);
+        let after = ["a", "b"].map(|name| directory.customer(&customer(name)).unwrap());
+        assert!(Arc::ptr_eq(&before[0], &after[0]), "what is the same stays, with all that is known of it");
+        assert_eq!(after[1].settings, of_file("changed"));
         directory.lay_over([]);
         assert_eq!(
             (application(&directory, "a").as_deref(), application(&directory, "b")),
@@ -338,7 +416,8 @@ mod tests {
     #[test]
     fn it_says_who_was_paused_or_resumed_by_whatever_says_so_until_somebody_asks() {
         let directory = Directory::default();
-        let stored = |name, revision, document| directory.take_in(&[setting(name, revision, document)]);
+        let stored =
+            |name, revision, document| directory.take_in(&changes(&[setting(name, revision, document)]));
         let laid_over = |names: &[(&str, bool)]| {
             directory.lay_over(names.iter().map(|(name, paused)| {
                 let settings = CustomerSettings {

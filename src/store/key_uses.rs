@@ -23,8 +23,34 @@ const REMEMBERED: usize = 10_000;
 /// Uses that are written together.
 const TOGETHER: usize = 500;
 
-/// A key by its name, and when it was used.
-pub(super) type KeyUse = (String, Timestamp);
+/// Where a key is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySource {
+    /// In the configuration, of which the store knows nothing.
+    File,
+    /// In the store, until it is revoked.
+    Store,
+}
+
+impl KeySource {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Store => "store",
+        }
+    }
+}
+
+/// A use of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyUse {
+    name: String,
+    source: KeySource,
+    at: Timestamp,
+}
+
+/// A key by its name, and when it was last used.
+pub(super) type LastUse = (String, Timestamp);
 
 /// The uses that this process knows of; copies share them.
 #[derive(Debug, Clone, Default)]
@@ -35,12 +61,12 @@ struct Noted {
     /// When each was last noted.
     last: HashMap<String, Timestamp>,
     /// What is still to be written, in the order of the names, so that two replicas write in the same order.
-    waiting: BTreeMap<String, Timestamp>,
+    waiting: BTreeMap<String, (KeySource, Timestamp)>,
 }
 
 impl KeyUses {
     /// Notes that a key was used, unless that was noted a moment ago.
-    pub(super) fn note(&self, name: &str, now: Timestamp) {
+    pub(super) fn note(&self, name: &str, source: KeySource, now: Timestamp) {
         let mut noted = self.lock();
         let old = |last: &Timestamp| now.since(*last) >= EVERY;
         match noted.last.get_mut(name) {
@@ -56,21 +82,22 @@ impl KeyUses {
                 noted.last.insert(name.to_owned(), now);
             }
         }
-        noted.wait(name.to_owned(), now);
+        noted.wait(name.to_owned(), source, now);
     }
 
     /// Takes some of what is to be written.
     pub(super) fn take(&self) -> Vec<KeyUse> {
         let mut noted = self.lock();
         let taken = std::iter::from_fn(|| noted.waiting.pop_first());
+        let taken = taken.map(|(name, (source, at))| KeyUse { name, source, at });
         taken.take(TOGETHER).collect()
     }
 
     /// Gives back what could not be written.
     pub(super) fn put_back(&self, uses: Vec<KeyUse>) {
         let mut noted = self.lock();
-        for (name, at) in uses {
-            noted.wait(name, at);
+        for KeyUse { name, source, at } in uses {
+            noted.wait(name, source, at);
         }
     }
 
@@ -80,10 +107,12 @@ impl KeyUses {
 }
 
 impl Noted {
-    fn wait(&mut self, name: String, at: Timestamp) {
+    fn wait(&mut self, name: String, source: KeySource, at: Timestamp) {
         if self.waiting.len() < REMEMBERED || self.waiting.contains_key(&name) {
-            let latest = self.waiting.entry(name).or_insert(at);
-            *latest = at.max(*latest);
+            let latest = self.waiting.entry(name).or_insert((source, at));
+            if at > latest.1 {
+                *latest = (source, at);
+            }
         }
     }
 }
@@ -98,14 +127,23 @@ where
     String: for<'q> Encode<'q, DB> + Type<DB>,
     i64: for<'q> Encode<'q, DB> + Type<DB>,
 {
-    /// Writes uses; of several of one key the latest stays, whichever replica comes last.
+    /// Writes uses; of several of one key the latest stays, whichever replica comes last. Those of keys that are
+    /// revoked by now are left out, within a transaction beside which no other revokes any.
     pub(super) async fn note(connection: &mut DB::Connection, uses: &[KeyUse]) -> Result<(), StoreError> {
-        let mut query = QueryBuilder::<DB>::new("INSERT INTO key_uses (name, used_at) ");
-        query.push_values(uses, |mut row, (name, at)| {
+        // Of what has no name of its own, either database calls the columns by their numbers.
+        let mut query = QueryBuilder::<DB>::new(
+            "INSERT INTO key_uses (name, used_at) SELECT given.column1, given.column2 FROM (",
+        );
+        query.push_values(uses, |mut row, KeyUse { name, source, at }| {
             row.push_bind(name.clone()).push_bind(at.as_millis());
+            row.push_bind(source.as_str().to_owned());
         });
         query.push(
-            " ON CONFLICT (name) DO UPDATE SET used_at = excluded.used_at \
+            ") AS given WHERE given.column3 = 'file' OR EXISTS ( \
+               SELECT 1 FROM settings AS s \
+               WHERE s.kind = 'key' AND s.name = given.column1 AND s.document IS NOT NULL) \
+             ORDER BY given.column1 \
+             ON CONFLICT (name) DO UPDATE SET used_at = excluded.used_at \
              WHERE key_uses.used_at < excluded.used_at",
         );
         query.build().execute(connection).await?;
@@ -116,7 +154,7 @@ where
     pub(super) async fn find(
         connection: &mut DB::Connection,
         names: Vec<String>,
-    ) -> Result<Vec<KeyUse>, StoreError> {
+    ) -> Result<Vec<LastUse>, StoreError> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
@@ -152,6 +190,16 @@ where
 mod tests {
     use super::*;
 
+    const STORE: KeySource = KeySource::Store;
+
+    fn used(name: &str, second: i64) -> KeyUse {
+        KeyUse {
+            name: name.to_owned(),
+            source: STORE,
+            at: at(second),
+        }
+    }
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_millis(second * 1000)
     }
@@ -160,22 +208,22 @@ mod tests {
     fn a_use_is_noted_once_a_minute() {
         let uses = KeyUses::default();
         for second in [0, 1, 59, 60, 61] {
-            uses.note("a", at(second));
+            uses.note("a", STORE, at(second));
         }
-        assert_eq!(uses.take(), [("a".to_owned(), at(60))], "the latest is to be written");
-        uses.note("a", at(62));
+        assert_eq!(uses.take(), [used("a", 60)], "the latest is to be written");
+        uses.note("a", STORE, at(62));
         assert_eq!(uses.take(), [], "that was a moment ago");
-        uses.put_back(vec![("a".to_owned(), at(60))]);
-        uses.note("a", at(120));
-        uses.put_back(vec![("a".to_owned(), at(60))]);
-        assert_eq!(uses.take(), [("a".to_owned(), at(120))], "what is put back does not undo what is newer");
+        uses.put_back(vec![used("a", 60)]);
+        uses.note("a", STORE, at(120));
+        uses.put_back(vec![used("a", 60)]);
+        assert_eq!(uses.take(), [used("a", 120)], "what is put back does not undo what is newer");
     }
 
     #[test]
     fn only_so_many_are_remembered_and_written_together() {
         let uses = KeyUses::default();
         for number in 0..=REMEMBERED {
-            uses.note(&format!("{number:06}"), at(0));
+            uses.note(&format!("{number:06}"), STORE, at(0));
         }
         let mut all = Vec::new();
         loop {
@@ -187,8 +235,8 @@ mod tests {
             all.extend(some);
         }
         assert_eq!(all.len(), REMEMBERED);
-        assert!(all.is_sorted(), "in the order of the names");
-        uses.note("another", at(60));
+        assert!(all.is_sorted_by(|one, next| one.name < next.name), "in the order of the names");
+        uses.note("another", STORE, at(60));
         assert_eq!(uses.take().len(), 1, "old ones make room");
     }
 }

@@ -15,6 +15,8 @@ pub struct KnownCustomer {
     pub settings: CustomerSettings,
     /// Which version this is; 0 where a file says so.
     pub version: i64,
+    /// Whether what is set cannot be read.
+    held: bool,
     /// Made when it is first asked.
     filter: OnceLock<Option<Filter>>,
     failures: AtomicU64,
@@ -40,12 +42,31 @@ impl KnownCustomer {
         })
     }
 
+    /// Makes what is known of a customer whose settings cannot be read: nothing of it goes out.
+    pub(super) fn held(version: i64) -> Arc<Self> {
+        let paused = CustomerSettings {
+            paused: true,
+            ..CustomerSettings::default()
+        };
+        Arc::new(Self {
+            version,
+            held: true,
+            ..Self::proposed(paused)
+        })
+    }
+
+    /// Tells whether nothing of it goes out because what is set for it cannot be read.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
     /// Makes what would be known of a customer for whom this was set.
     #[must_use]
     pub fn proposed(settings: CustomerSettings) -> Self {
         Self {
             settings,
             version: 0,
+            held: false,
             filter: OnceLock::new(),
             failures: AtomicU64::new(0),
             last_failure: Mutex::new(None),

@@ -7,7 +7,7 @@ use log::{error, info};
 use serde_json::{Map, Value};
 
 use super::settings::Setting;
-use crate::domain::KeyDigest;
+use crate::domain::{KeyDigest, Scope, Timestamp};
 use crate::policy::{KeyGrant, KeySettings};
 
 /// A key that the store keeps.
@@ -65,6 +65,15 @@ impl KnownKeys {
     }
 }
 
+/// Tells whether a key opens what changes keys, at this time.
+pub(super) fn may_change_keys(key: &Setting, now: Timestamp) -> bool {
+    let grant = key.document.as_deref().and_then(read).map(|key| key.grant);
+    grant.is_some_and(|grant| {
+        let good = grant.expires_at.is_none_or(|expires_at| now < expires_at);
+        good && grant.customer.is_none() && grant.allows(Scope::Admin)
+    })
+}
+
 fn read(document: &str) -> Option<KeySettings> {
     let members: Map<String, Value> = serde_json::from_str(document).ok()?;
     KeySettings::read(&members).ok()
@@ -73,7 +82,6 @@ fn read(document: &str) -> Option<KeySettings> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Scope, Timestamp};
     use crate::store::SettingKind;
 
     fn change(name: &str, document: Option<String>) -> Setting {

@@ -59,6 +59,7 @@ pub use copy::{CopyError, CopyReport, Counts, Progress as CopyProgress, copy};
 pub use directory::Directory;
 pub use error::{StoreError, Trouble};
 pub use handle::{Store, StoreOptions};
+pub use key_uses::KeySource;
 pub use known_account::KnownAccount;
 pub use known_customer::{FilterFailures, KnownCustomer};
 pub use known_keys::KnownKey;
@@ -69,7 +70,8 @@ pub use query::{Cursor, CursorError, Filter, Page};
 pub use redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
 pub use retention::Retention;
 pub use settings::{
-    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion,
+    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingChanges, SettingKind,
+    SettingQuery, SettingVersion,
 };
 pub use shapes::{Accepted, Existing, NewNotification, Record, Settlement};
 pub use undelivered::DeadQuery;

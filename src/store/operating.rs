@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::operations::{Operation, Reply};
 use super::waiting::Command;
 use super::{
-    DeadGroup, DeadLetters, DeadQuery, Directory, GroupBy, Narrowing, Record, Redrive, RedriveStep, Redrives,
-    SentAgain, Setting, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion, Store,
-    StoreError,
+    DeadGroup, DeadLetters, DeadQuery, Directory, GroupBy, KeySource, Narrowing, Record, Redrive,
+    RedriveStep, Redrives, SentAgain, Setting, SettingChange, SettingChanged, SettingChanges, SettingKind,
+    SettingQuery, SettingVersion, Store, StoreError,
 };
 use crate::domain::{RedriveState, Timestamp};
 
@@ -145,14 +145,20 @@ impl Store {
     /// When the store cannot be read.
     pub async fn follow_settings(&self) -> Result<(), StoreError> {
         loop {
-            let changes = self
-                .settings(SettingQuery::Since(self.directory.revision(), CHANGES))
-                .await?;
+            let changes = self.changed_settings(self.directory.revision(), CHANGES).await?;
             self.directory.take_in(&changes);
-            if changes.len() < CHANGES as usize {
+            if !changes.more {
                 return Ok(());
             }
         }
+    }
+
+    pub(super) async fn changed_settings(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<SettingChanges, StoreError> {
+        self.reader.changed_settings(after, limit).await
     }
 
     /// Finds the versions of settings before this one, the newest first; those that are kept.
@@ -198,8 +204,8 @@ impl Store {
     }
 
     /// Notes that a key was used, to be written a little later; nobody waits for that.
-    pub fn note_key_use(&self, name: &str) {
-        self.key_uses.note(name, self.now());
+    pub fn note_key_use(&self, name: &str, source: KeySource) {
+        self.key_uses.note(name, source, self.now());
     }
 
     /// Finds when these keys were last used, those that were. What was noted a moment ago is not among it.

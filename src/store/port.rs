@@ -7,12 +7,14 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
-use super::key_uses::KeyUse;
+use super::key_uses::{KeyUse, LastUse};
 use super::lease::{LeasedRow, Term};
 use super::query::{Filter, Page};
 use super::redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
 use super::retention::Cutoffs;
-use super::settings::{Setting, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion};
+use super::settings::{
+    Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery, SettingVersion,
+};
 use super::undelivered::DeadQuery;
 use super::{Existing, Narrowing, NewNotification, Record, Settlement, StoreError, Totals};
 use crate::domain::{Attempt, Customer, EventId, Notification, NotificationId, RedriveState, Timestamp};
@@ -201,6 +203,9 @@ pub(super) trait ReadSide: Send + Sync + 'static {
     /// Finds settings.
     fn settings(&self, which: SettingQuery) -> BoxFuture<'_, Result<Vec<Setting>, StoreError>>;
 
+    /// Finds what was changed of settings after a revision, up to `limit` of it.
+    fn changed_settings(&self, after: i64, limit: u32) -> BoxFuture<'_, Result<SettingChanges, StoreError>>;
+
     /// Finds the versions of settings before this one, the newest first.
     fn setting_versions(
         &self,
@@ -210,7 +215,7 @@ pub(super) trait ReadSide: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Vec<SettingVersion>, StoreError>>;
 
     /// Finds when these keys were last used, those that were.
-    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>>;
+    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<LastUse>, StoreError>>;
 
     /// Lets go of its connections.
     fn close(&self) -> BoxFuture<'_, ()>;

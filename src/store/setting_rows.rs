@@ -2,12 +2,16 @@
 
 use std::marker::PhantomData;
 
+use futures_util::TryStreamExt;
 use sqlx::{Database, Encode, Executor, IntoArguments, QueryBuilder, Type};
 
 use super::fields::Fields;
 use super::key_uses::KeyUseRows;
-use super::settings::{Setting, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion};
-use super::{StoreError, rows};
+use super::settings::{
+    Expected, Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery,
+    SettingVersion,
+};
+use super::{StoreError, known_keys, rows};
 use crate::domain::Timestamp;
 
 /// Versions of each that are kept.
@@ -38,6 +42,13 @@ where
         if !change.expected.holds(there) || (there.is_none() && change.document.is_none()) {
             return Ok(SettingChanged::Refused(there.cloned()));
         }
+        if change.expected == Expected::NotLastAdmin
+            && let Some(there) = there
+            && known_keys::may_change_keys(there, now)
+            && !Self::has_other_admin(connection, &there.name, now).await?
+        {
+            return Ok(SettingChanged::Refused(Some(there.clone())));
+        }
         if let Some(there) = there
             && there.document == change.document
             && change.sealed.is_none()
@@ -54,6 +65,26 @@ where
             created: there.is_none(),
             now: written,
         })
+    }
+
+    /// Tells whether another key than this one may change keys.
+    async fn has_other_admin(
+        connection: &mut DB::Connection,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut keys = sqlx::query::<DB>(
+            "SELECT * FROM settings WHERE kind = 'key' AND name <> $1 AND document IS NOT NULL",
+        )
+        .bind(name.to_owned())
+        .fetch(connection);
+        while let Some(row) = keys.try_next().await? {
+            // What cannot be read opens nothing.
+            if setting(&row).is_ok_and(|key| known_keys::may_change_keys(&key, now)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn write(
@@ -130,15 +161,36 @@ where
                 query.push(" AND document IS NOT NULL ORDER BY name LIMIT ");
                 query.push_bind(i64::from(limit))
             }
-            SettingQuery::Since(revision, limit) => {
-                query.push("revision > ").push_bind(revision);
-                query
-                    .push(" ORDER BY revision LIMIT ")
-                    .push_bind(i64::from(limit))
-            }
         };
         let found = query.build().fetch_all(connection).await?;
         Ok(found.iter().map(setting).collect::<Result<_, _>>()?)
+    }
+
+    /// Finds what was changed after a revision, up to `limit` of it. What cannot be read holds up nothing.
+    pub(super) async fn changed(
+        connection: &mut DB::Connection,
+        after: i64,
+        limit: u32,
+    ) -> Result<SettingChanges, StoreError> {
+        let found =
+            sqlx::query::<DB>("SELECT * FROM settings WHERE revision > $1 ORDER BY revision LIMIT $2")
+                .bind(after)
+                .bind(i64::from(limit))
+                .fetch_all(connection)
+                .await?;
+        let mut changes = SettingChanges {
+            revision: after,
+            more: found.len() >= limit as usize,
+            ..SettingChanges::default()
+        };
+        for row in &found {
+            changes.revision = rows::int(row, "revision")?;
+            match setting(row) {
+                Ok(setting) => changes.settings.push(setting),
+                Err(why) => changes.unreadable.push((changes.revision, why.to_string())),
+            }
+        }
+        Ok(changes)
     }
 
     /// Finds the versions of settings before this one, the newest first.
@@ -162,7 +214,8 @@ where
     }
 }
 
-fn setting(row: &impl Fields) -> Result<Setting, sqlx::Error> {
+/// Reads a row.
+pub(super) fn setting(row: &impl Fields) -> Result<Setting, sqlx::Error> {
     let time = |column| rows::int(row, column).map(Timestamp::from_millis);
     let owned = |column| row.text(column).map(|text| text.map(str::to_owned));
     Ok(Setting {

@@ -79,15 +79,17 @@ pub enum Expected {
     Present,
     /// There, in this version.
     Version(i64),
+    /// A key, and not the last one that may change keys: no two changes at once can take away the last two.
+    NotLastAdmin,
 }
 
 impl Expected {
-    /// Tells whether what is there is what was expected.
+    /// Tells whether what is there is what was expected; which keys there are beside it, is for others to tell.
     pub fn holds(self, there: Option<&Setting>) -> bool {
         match self {
             Self::Anything => true,
             Self::Absent => there.is_none(),
-            Self::Present => there.is_some(),
+            Self::Present | Self::NotLastAdmin => there.is_some(),
             Self::Version(version) => there.is_some_and(|there| there.version == version),
         }
     }
@@ -135,6 +137,17 @@ pub enum SettingQuery {
     One(SettingKind, String),
     /// Those of a kind that are there, in the order of their names, after this one, up to so many.
     Page(SettingKind, Option<String>, u32),
-    /// All that were changed after this revision, in the order of their revisions, deletions too, up to so many.
-    Since(i64, u32),
+}
+
+/// What was changed of all settings after a revision, deletions too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SettingChanges {
+    /// What can be read of it, in the order of the revisions.
+    pub settings: Vec<Setting>,
+    /// The revisions of what cannot, and why; a later version of this service may have written it.
+    pub unreadable: Vec<(i64, String)>,
+    /// Up to which revision it goes.
+    pub revision: i64,
+    /// Whether there may be more.
+    pub more: bool,
 }

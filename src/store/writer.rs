@@ -114,7 +114,7 @@ impl<W: WriteSide> Writer<W> {
             self.prune().await;
             if let Some(close) = self.waiting.close.take() {
                 if close.clean && self.trouble.is_none() {
-                    self.write_key_uses().await;
+                    while self.write_key_uses().await {}
                 }
                 let clean = close.clean && self.waiting.writes.outcomes.is_empty();
                 let closed = self.side.close(clean, self.clock.now()).await;
@@ -304,16 +304,17 @@ impl<W: WriteSide> Writer<W> {
         }
         self.next_keep_up = Instant::now() + KEEP_UP_INTERVAL;
         match self.side.keep_up().await {
-            Ok(()) => self.write_key_uses().await,
+            Ok(()) => drop(self.write_key_uses().await),
             Err(error) if error.is_unavailable() => self.in_trouble(error),
             Err(error) => warn!(error:err; "the store's regular work could not be done"),
         }
     }
 
-    async fn write_key_uses(&mut self) {
+    /// Writes some of the uses of keys that wait; tells whether there may be more.
+    async fn write_key_uses(&mut self) -> bool {
         let uses = self.key_uses.take();
         if uses.is_empty() {
-            return;
+            return false;
         }
         if let Err(error) = self.side.note_key_uses(&uses).await {
             warn!(error:err; "when keys were last used could not be written; tried again later");
@@ -321,7 +322,9 @@ impl<W: WriteSide> Writer<W> {
             if error.is_unavailable() {
                 self.in_trouble(error);
             }
+            return false;
         }
+        true
     }
 
     /// Deletes a little of what is over, where it is time for that.

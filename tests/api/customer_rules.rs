@@ -361,6 +361,16 @@ async fn a_preview_tells_what_a_setting_would_have_changed_and_changes_nothing()
     assert_eq!((&one.body["lookedAt"], &one.body["same"]), (&json!(1), &json!(1)), "the last one alone");
     assert_eq!(client.get("/customers/acme").await.body["version"], 1, "nothing was set");
     assert_eq!((client.stat("delivered").await, app.sandbox.message_count()), (3, 3), "and nothing sent");
+    let as_it_came = client.get("/customers/acme").await.body;
+    let same = preview(json!({ "settings": as_it_came })).await;
+    assert_eq!(
+        (same.status, &same.body["same"]),
+        (200, &json!(3)),
+        "an answer can be proposed: {}",
+        same.body
+    );
+    let large = json!({"settings": {"name": "x".repeat(65_536)}});
+    assert_problem(&preview(large).await, 413, "body_too_large", "no settings are that large");
     let wrong = json!({"settings": {"filter": {"include": ["a..b"]}, "pausd": 1}, "last": 501, "x": 1});
     let refused = preview(wrong).await;
     assert_problem(&refused, 422, "invalid_settings", "all at once");

@@ -1,9 +1,12 @@
 //! What is set for customers: written, read, brought back, and laid over by files.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::customers::{found, post, put, set};
-use crate::support::{TestApp, assert_problem, eventually};
+use crate::support::{TestApp, TestProcess, assert_problem, eventually};
 
 #[actix_web::test]
 async fn settings_are_written_read_patched_and_deleted() {
@@ -236,13 +239,56 @@ async fn what_a_file_sets_holds_whatever_else_does() {
         client.get("/customers/acme").await.body["application"] == "changed"
     })
     .await;
-    write("[customers.acme]\naplication = 'mistyped'\n");
     write("# nothing is set here any more\n");
     eventually("what is stored holds again", async || {
         client.get("/customers/acme").await.body["source"] == "store"
     })
     .await;
     assert_problem(&client.get("/customers/aaa").await, 404, "not_found", "it was in the file only");
+}
+
+#[actix_web::test]
+async fn a_mistyped_file_leaves_what_was_set_before() {
+    let dir = TempDir::new().expect("a directory");
+    let file = dir.path().join("customers.toml");
+    std::fs::write(&file, "[customers.acme]\napplication = 'of_file'\n").expect("it is written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_svix-hooks"));
+    command.args(["serve", "--sandbox", "--config"]).arg(&file);
+    command.current_dir(dir.path());
+    let process = TestProcess::spawn(command, &[]).await;
+    let mistyped = "[customers.acme]\naplication = 'mistyped'\n[customers.beta]\nname = 'Beta'\n";
+    std::fs::write(&file, mistyped).expect("it is written");
+    let says = |line: &String| line.contains("was not reloaded") && line.contains("acme.aplication");
+    eventually("it is refused", async || process.log().iter().any(says)).await;
+    let got = process.client.get("/customers/acme").await.body;
+    assert_eq!(got["application"], "of_file", "{got}");
+    assert_eq!(process.client.get("/customers/beta").await.status, 404, "nothing of the file is taken");
+}
+
+#[actix_web::test]
+async fn a_customer_whose_settings_cannot_be_read_is_held() {
+    let mut app = TestApp::start(&[]).await;
+    set(&app.client, "acme", json!({"filter": {"include": ["none"]}})).await;
+    app.stop().await.expect("it stops");
+    app.store
+        .tamper("UPDATE settings SET document = 'nonsense'")
+        .await;
+    app.start_again(&[]).await;
+    let client = app.client.clone();
+    let got = client.get("/customers/acme").await;
+    assert_eq!((got.status, got.body["held"].is_string()), (200, true), "{}", got.body);
+    let id = post(&client, "acme", "a1").await;
+    let other = post(&client, "beta", "b1").await;
+    eventually("others go on", async || found(&client, &other).await["state"] == "delivered").await;
+    let waits = found(&client, &id).await;
+    assert_eq!(
+        (&waits["state"], &waits["next"]["held"]),
+        (&json!("queued"), &json!("its customer is paused")),
+        "{waits}"
+    );
+    set(&client, "acme", json!({})).await;
+    assert_eq!(client.get("/customers/acme").await.body.get("held"), None);
+    eventually("it goes on", async || found(&client, &id).await["state"] == "delivered").await;
 }
 
 #[actix_web::test]

@@ -248,10 +248,13 @@ async fn keys_show_in_no_log_answer_or_store() {
 
 #[test]
 fn a_key_that_could_not_be_used_is_not_made() {
-    let table: [(&[&str], &str, &str); 6] = [
+    let long = "n".repeat(129);
+    let table: [(&[&str], &str, &str); 8] = [
         (&["--name", "a,b", "--scope", "read"], "letters, digits", "commas separate keys"),
         (&["--name", "a:b", "--scope", "read"], "letters, digits", "colons separate the parts of one"),
         (&["--name", "", "--scope", "read"], "letters, digits", "logs would be blank"),
+        (&["--name", "..", "--scope", "read"], "letters, digits", "the configuration would refuse it"),
+        (&["--name", &long, "--scope", "read"], "letters, digits", "and this"),
         (&["--name", "a", "--scope", "write"], "ingest", "no such scope"),
         (&["--name", "a"], "--scope", "it could do nothing"),
         (&["--scope", "read"], "--name", "nobody could tell it from others"),

@@ -15,6 +15,10 @@ async fn the_first_key_closes_the_service_and_is_an_admins() {
     let refused = app.client.send_json("POST", "/keys", &reader).await;
     assert_problem(&refused, 422, "invalid_settings", "nobody could make another one");
     assert_at_fault(&refused, "invalid_member", "/scopes", "nobody could make another one");
+    let short = json!({"name": ADMIN, "scopes": ["admin"], "expiresAt": "2100-01-01T00:00:00Z"});
+    let refused = app.client.send_json("POST", "/keys", &short).await;
+    assert_problem(&refused, 422, "invalid_settings", "nobody could make another one after that");
+    assert_at_fault(&refused, "invalid_member", "/expiresAt", "nobody could make another one after that");
     assert_eq!(app.client.get("/stats").await.status, 200, "it is as open as before");
     let admin = admin(&app.client).await;
     for (answer, why) in [
@@ -128,6 +132,28 @@ async fn a_key_ends_when_it_is_revoked_or_its_time_is_over() {
 }
 
 #[actix_web::test]
+async fn the_last_key_that_can_make_keys_stays() {
+    let mut app = TestApp::start(&[]).await;
+    let first = admin(&app.client).await;
+    stored_key(&first, "ci", &["operate"], None).await;
+    let refused = first.request("DELETE", "/keys/first-admin").await;
+    assert_problem(&refused, 409, "last_admin_key", "another is there, and can make none");
+    assert_eq!(first.get("/keys/first-admin").await.status, 200);
+    let second = app
+        .client
+        .with_key(&stored_key(&first, "second", &["admin"], None).await);
+    assert_eq!(first.request("DELETE", "/keys/first-admin").await.status, 204);
+    let refused = second.request("DELETE", "/keys/second").await;
+    assert_problem(&refused, 409, "last_admin_key", "now it is the last");
+    assert_eq!(second.request("DELETE", "/keys/ci").await.status, 204, "others may go");
+    app.stop().await.expect("it stops");
+    let ops = new_key("ops", "admin");
+    app.start_again(&[("AUTH__KEYS", &ops.entry)]).await;
+    let client = app.client.with_key(&ops.key);
+    assert_eq!(client.request("DELETE", "/keys/second").await.status, 204, "the configuration has another");
+}
+
+#[actix_web::test]
 async fn keys_of_the_configuration_are_listed_and_stay_as_they_are() {
     let ops = new_key("ops", "admin");
     let app = TestApp::start(&[("AUTH__KEYS", &ops.entry)]).await;
@@ -144,6 +170,9 @@ async fn keys_of_the_configuration_are_listed_and_stay_as_they_are() {
             break;
         };
         path = format!("/keys?limit=1&cursor={next}");
+    }
+    for query in ["limit=0", "limit=251", "cursor=", "cursor=..", "order=name"] {
+        assert_problem(&client.get(&format!("/keys?{query}")).await, 400, "invalid_parameter", query);
     }
     let right = [("a", "store"), ("ops", "file"), ("z", "store")];
     assert_eq!(names, right.map(|(name, source)| (json!(name), json!(source))));

@@ -1,10 +1,10 @@
-//! A filter as it is written.
+//! A filter as it is written. It is read with the rest of what is set for a customer.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Which events of a customer go on to Svix. Without any of its parts it lets everything through.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FilterSettings {
     /// Patterns of the event types that are let through; none means all.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::account::check_account_name;
-use super::members::{Fault, Faults, Members};
+use super::members::{Fault, Faults, Members, Spelling};
 use crate::domain::fits_svix_id;
 use crate::policy::{Backoff, Filter, FilterSettings, Position, Rules};
 
@@ -76,8 +76,12 @@ impl CustomerSettings {
     /// # Errors
     /// Everything that is wrong with it, up to a bound.
     pub fn read(document: &Map<String, Value>) -> Result<Self, Vec<Fault>> {
+        Self::read_spelled(document, Spelling::Camel)
+    }
+
+    fn read_spelled(document: &Map<String, Value>, spelling: Spelling) -> Result<Self, Vec<Fault>> {
         let mut faults = Faults::default();
-        let mut members = Members::new(document.clone(), &mut faults);
+        let mut members = Members::spelled(document.clone(), spelling, &mut faults);
         let settings = Self {
             name: members.text("name", name),
             account: members.text("account", check_account_name),
@@ -96,7 +100,15 @@ impl CustomerSettings {
     /// # Errors
     /// Everything that is wrong with it, up to a bound.
     pub fn check(document: &Map<String, Value>) -> Result<Self, Vec<Fault>> {
-        let settings = Self::read(document)?;
+        Self::check_spelled(document, Spelling::Camel)
+    }
+
+    /// The same of a document whose names are written like that, and so are those in the faults.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, up to a bound.
+    pub fn check_spelled(document: &Map<String, Value>, spelling: Spelling) -> Result<Self, Vec<Fault>> {
+        let settings = Self::read_spelled(document, spelling)?;
         let Err(errors) = Filter::compile(&settings.filter) else {
             return Ok(settings);
         };
@@ -139,8 +151,8 @@ impl RetrySettings {
         if let (Some(initial), Some(max)) = (read.initial_backoff_ms, read.max_backoff_ms)
             && initial > max
         {
-            members
-                .fault("maxBackoffMs", format!("is {max}, less than initialBackoffMs, which is {initial}"));
+            let other = members.name("initialBackoffMs");
+            members.fault("maxBackoffMs", format!("is {max}, less than {other}, which is {initial}"));
         }
         read
     }
@@ -235,6 +247,7 @@ mod tests {
     fn everything_that_is_wrong_is_pointed_at() {
         let wrong = json!({
             "name": "a\nb", "account": "No Good", "application": "app/1", "maxQueued": 0, "paused": "yes", "pause": true,
+            "filter": {"includes": []},
             "retry": {"maxAttempts": 0, "initialBackoffMs": 20, "maxBackoffMs": 10, "multiplier": 0.5, "jitter": "x", "max": 1},
         });
         let faults = read(wrong).unwrap_err();
@@ -243,6 +256,7 @@ mod tests {
         let right = [
             "/account",
             "/application",
+            "/filter/includes",
             "/maxQueued",
             "/name",
             "/pause",
@@ -263,6 +277,7 @@ mod tests {
         };
         assert_eq!(says("/retry/maxAttempts"), "is 0; it must be a whole number from 1 to 1000");
         assert!(says("/pause").contains("known are name, account"), "{}", says("/pause"));
+        assert!(says("/pause").ends_with("the nearest is paused"), "{}", says("/pause"));
         let unusable = json!({"filter": {"include": ["a..b"], "expression": "data.n >"}});
         let faults = CustomerSettings::check(unusable.as_object().unwrap()).unwrap_err();
         let pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();

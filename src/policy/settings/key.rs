@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::members::{Fault, Faults, Members};
-use crate::domain::{Customer, KEY_NAME_MAX, KeyDigest, Scope, Timestamp};
+use crate::domain::{Customer, KEY_NAME_MAX, KeyDigest, Scope, Timestamp, fits_key_name};
 
 const SCOPES: &str = "a list of one or more of ingest, read, operate and admin, each once";
 
@@ -127,13 +127,9 @@ fn scopes(value: &Value) -> Option<Vec<Scope>> {
 }
 
 fn name(text: &str) -> Result<(), String> {
-    // Of these two, clients make another path.
-    let fits = (1..=KEY_NAME_MAX).contains(&text.len()) && !matches!(text, "." | "..");
     let right =
         || format!("cannot name a key; a name has 1 to {KEY_NAME_MAX} bytes and no control characters");
-    (fits && !text.chars().any(char::is_control))
-        .then_some(())
-        .ok_or_else(right)
+    fits_key_name(text).then_some(()).ok_or_else(right)
 }
 
 fn customer(text: &str) -> Result<(), String> {

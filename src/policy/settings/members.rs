@@ -1,5 +1,6 @@
 //! Reads the members of an object one by one, and notes everything that is wrong with them.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
@@ -9,6 +10,33 @@ const LISTED: usize = 16;
 
 /// Characters of a caller's text that a fault repeats.
 const SHOWN: usize = 64;
+
+/// How the names of members are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spelling {
+    /// As in JSON: `maxQueued`.
+    #[default]
+    Camel,
+    /// As in the configuration: `max_queued`.
+    Snake,
+}
+
+impl Spelling {
+    /// Spells a name, which is given as in JSON.
+    fn of(self, name: &'static str) -> Cow<'static, str> {
+        if self == Self::Camel {
+            return Cow::Borrowed(name);
+        }
+        let mut snake = String::with_capacity(name.len() + 4);
+        for letter in name.chars() {
+            if letter.is_ascii_uppercase() {
+                snake.push('_');
+            }
+            snake.push(letter.to_ascii_lowercase());
+        }
+        Cow::Owned(snake)
+    }
+}
 
 /// Something in a document that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,15 +71,21 @@ impl Faults {
 pub(super) struct Members<'f> {
     left: Map<String, Value>,
     pointer: String,
-    known: Vec<&'static str>,
+    spelling: Spelling,
+    known: Vec<Cow<'static, str>>,
     faults: &'f mut Faults,
 }
 
 impl<'f> Members<'f> {
     pub(super) fn new(members: Map<String, Value>, faults: &'f mut Faults) -> Self {
+        Self::spelled(members, Spelling::Camel, faults)
+    }
+
+    pub(super) fn spelled(members: Map<String, Value>, spelling: Spelling, faults: &'f mut Faults) -> Self {
         Self {
             left: members,
             pointer: String::new(),
+            spelling,
             known: Vec::new(),
             faults,
         }
@@ -59,18 +93,27 @@ impl<'f> Members<'f> {
 
     /// Takes a member. One that is null is not there.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Value> {
+        let name = self.name(name);
+        let value = self.left.remove(&*name).filter(|value| !value.is_null());
         self.known.push(name);
-        self.left.remove(name).filter(|value| !value.is_null())
+        value
     }
 
-    fn refuse(&mut self, name: &str, detail: impl Into<String>) {
-        let pointer = format!("{}/{name}", self.pointer);
+    /// Returns the name of a member as it is written here.
+    pub(super) fn name(&self, name: &'static str) -> Cow<'static, str> {
+        self.spelling.of(name)
+    }
+
+    fn refuse(&mut self, name: &'static str, detail: impl Into<String>) {
+        let pointer = format!("{}/{}", self.pointer, self.name(name));
         self.faults.add(pointer, detail);
     }
 
     /// Tells whether a member is there.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.left.get(name).is_some_and(|value| !value.is_null())
+    pub(super) fn has(&self, name: &'static str) -> bool {
+        self.left
+            .get(&*self.name(name))
+            .is_some_and(|value| !value.is_null())
     }
 
     /// Reads a member that must be there.
@@ -146,7 +189,8 @@ impl<'f> Members<'f> {
         let members = self.read(name, "an object", |value| value.as_object().cloned())?;
         let mut members = Members {
             left: members,
-            pointer: format!("{}/{name}", self.pointer),
+            pointer: format!("{}/{}", self.pointer, self.name(name)),
+            spelling: self.spelling,
             known: Vec::new(),
             faults: self.faults,
         };
@@ -156,7 +200,7 @@ impl<'f> Members<'f> {
     }
 
     /// Notes what is wrong with a part that others have looked at.
-    pub(super) fn fault(&mut self, within: &str, detail: impl Into<String>) {
+    pub(super) fn fault(&mut self, within: &'static str, detail: impl Into<String>) {
         self.refuse(within, detail);
     }
 
@@ -164,9 +208,23 @@ impl<'f> Members<'f> {
     pub(super) fn finish(self) {
         for name in self.left.keys() {
             let pointer = format!("{}/{}", self.pointer, shown(name));
+            let (known, nearest) = (self.known.join(", "), self.nearest(name));
             self.faults
-                .add(pointer, format!("is not known here; known are {}", self.known.join(", ")));
+                .add(pointer, format!("is not known here; known are {known}; the nearest is {nearest}"));
         }
+    }
+
+    /// Returns the known name that is most like this one.
+    fn nearest(&self, name: &str) -> &str {
+        let name: String = name.chars().take(SHOWN).collect();
+        let likeness = |known: &&Cow<'static, str>| {
+            strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase())
+        };
+        let nearest = self
+            .known
+            .iter()
+            .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+        nearest.map_or("none", |nearest| nearest)
     }
 }
 

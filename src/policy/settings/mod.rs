@@ -9,5 +9,5 @@ mod patch;
 pub use account::{SvixAccount, check_account_name};
 pub use customer::{CustomerSettings, RetrySettings};
 pub use key::{KeyGrant, KeyRequest, KeySettings};
-pub use members::Fault;
+pub use members::{Fault, Spelling};
 pub use patch::{difference, merge};

@@ -41,18 +41,24 @@ pub enum Fault {
     WordsMissing,
     /// A count of dead letters that is not how many there are of the kind.
     DeadGroup,
+    /// A revision of settings that more than one change got.
+    RevisionTwice,
+    /// Settings that are not what their newest version says, or versions of none.
+    SettingVersion,
     /// A row that the service has set aside because it cannot be read; an operator sees it with its reason.
     SetAside,
     /// An event without its notification; it is in nobody's way.
     EventOrphaned,
     /// A row of the queue without its notification; the claim that finds it takes it away.
     QueueOrphaned,
+    /// A use of a key that has been revoked since; it is in nobody's way.
+    KeyUseOrphaned,
 }
 
 impl Fault {
     /// Tells whether the store is broken, rather than untidy.
     pub const fn is_error(self) -> bool {
-        !matches!(self, Self::SetAside | Self::EventOrphaned | Self::QueueOrphaned)
+        !matches!(self, Self::SetAside | Self::EventOrphaned | Self::QueueOrphaned | Self::KeyUseOrphaned)
     }
 
     /// Says what it is, of one.
@@ -74,9 +80,12 @@ impl Fault {
             Self::UndeliveredWrong => "one of the undelivered whose notification did not end so",
             Self::WordsMissing => "one of the undelivered without its words",
             Self::DeadGroup => "kind of dead letters of which there are not as many as counted",
+            Self::RevisionTwice => "revision that more than one change of settings got",
+            Self::SettingVersion => "settings that are not what their newest version says",
             Self::SetAside => "dead letter that cannot be read",
             Self::EventOrphaned => "event without a notification",
             Self::QueueOrphaned => "row of the queue without a notification",
+            Self::KeyUseOrphaned => "use of a key that is revoked",
         }
     }
 }

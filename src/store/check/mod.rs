@@ -5,6 +5,7 @@
 //! connect   opens a database without becoming its service
 //! walk      passes every row by, a batch at a time
 //! sums      adds up what is counted, and what it counts
+//! settings  reads what is set, with its versions and the uses of keys
 //! survey    judges each
 //! findings  what is wrong, in words
 //! ```
@@ -12,6 +13,7 @@
 
 mod connect;
 mod findings;
+mod settings;
 mod sums;
 mod survey;
 mod walk;
@@ -36,6 +38,7 @@ pub async fn check(url: &str) -> Result<CheckReport, ConnectError> {
     let mut survey = Survey::default();
     walk::all(&mut database, &mut survey).await.map_err(refused)?;
     sums::all(&mut database, &mut survey).await.map_err(refused)?;
+    settings::all(&mut database, &mut survey).await.map_err(refused)?;
     database.close().await.map_err(refused)?;
     Ok(survey.finish())
 }

@@ -147,6 +147,11 @@ impl Survey {
             .add(Fault::Unreadable, || format!("a row of {table}: {why}"));
     }
 
+    /// Notes what others have found.
+    pub(super) fn found(&mut self, fault: Fault, example: String) {
+        self.findings.add(fault, || example);
+    }
+
     /// Returns what was found.
     pub(super) fn finish(mut self) -> CheckReport {
         let mut uncounted: Vec<String> = self.counts.into_keys().collect();

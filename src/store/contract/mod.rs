@@ -5,6 +5,7 @@ mod auditing;
 mod claiming;
 mod dead_letters;
 mod keeping;
+mod keys;
 mod listing;
 mod pruning;
 mod redriving;
@@ -79,6 +80,12 @@ macro_rules! contract {
                 a_closed_store_takes_nothing_more,
                 the_newest_bytes_and_names_survive_a_new_start,
             ],
+            keys: [
+                of_keys_that_are_revoked_the_last_admin_stays,
+                the_last_use_of_a_key_is_kept_until_it_is_revoked,
+                a_use_that_comes_late_does_not_bring_back_a_revoked_key,
+                a_clean_stop_writes_all_uses_that_wait,
+            ],
             listing: [
                 pages_neither_repeat_nor_skip_whatever_is_accepted_meanwhile,
                 a_list_is_narrowed_by_everything_that_is_asked_for,
@@ -105,10 +112,10 @@ macro_rules! contract {
                 the_sealed_secrets_of_all_accounts_are_listed,
                 what_is_there_already_is_no_new_version,
                 whoever_follows_the_changes_sees_each_last_one,
+                what_cannot_be_read_of_settings_holds_up_nothing,
                 old_versions_leave,
                 secrets_stay_until_others_come_or_all_is_deleted,
                 changes_at_once_get_revisions_of_their_own,
-                the_last_use_of_a_key_is_kept_until_it_is_revoked,
             ],
             settling: [
                 requests_and_progress_are_given_back,

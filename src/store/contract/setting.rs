@@ -1,14 +1,15 @@
-//! What is set for customers and accounts, and the keys that callers show.
+//! What is set for customers and accounts.
 
 use super::Fixture;
+use crate::store::examples::customer;
 use crate::store::{
-    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery,
-    SettingVersion, Store,
+    Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingChanges, SettingKind,
+    SettingQuery, SettingVersion, Store,
 };
 
 const LAST: i64 = i64::MAX;
 
-fn put(name: &str, document: &str) -> SettingChange {
+pub(super) fn put(name: &str, document: &str) -> SettingChange {
     SettingChange {
         kind: SettingKind::Customer,
         name: name.to_owned(),
@@ -20,7 +21,7 @@ fn put(name: &str, document: &str) -> SettingChange {
     }
 }
 
-fn delete(name: &str) -> SettingChange {
+pub(super) fn delete(name: &str) -> SettingChange {
     SettingChange {
         cause: SettingCause::Delete,
         document: None,
@@ -28,14 +29,14 @@ fn delete(name: &str) -> SettingChange {
     }
 }
 
-async fn written(store: &Store, change: SettingChange) -> Setting {
+pub(super) async fn written(store: &Store, change: SettingChange) -> Setting {
     match store.change_setting(change).await.unwrap() {
         SettingChanged::Written { now, .. } => now,
         other => panic!("{other:?}"),
     }
 }
 
-async fn refused(store: &Store, change: SettingChange) -> Option<Setting> {
+pub(super) async fn refused(store: &Store, change: SettingChange) -> Option<Setting> {
     match store.change_setting(change).await.unwrap() {
         SettingChanged::Refused(there) => there,
         other => panic!("{other:?}"),
@@ -159,35 +160,54 @@ pub(super) async fn what_is_there_already_is_no_new_version<F: Fixture>() {
 pub(super) async fn whoever_follows_the_changes_sees_each_last_one<F: Fixture>() {
     let fixture = F::fresh().await;
     let store = fixture.open().await;
-    assert!(
-        store
-            .settings(SettingQuery::Since(0, 10))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let since = async |revision, limit| store.changed_settings(revision, limit).await.unwrap();
+    assert_eq!(since(0, 10).await, SettingChanges::default(), "nothing was set");
     for name in ["a", "b", "a", "c"] {
         let length = versions(&store, name, LAST).await.len();
         written(&store, put(name, &format!("[{length}]"))).await;
     }
     written(&store, delete("b")).await;
-    assert_eq!(names(&store, SettingQuery::Since(0, 10)).await, ["a", "c", "b"]);
-    let first = store.settings(SettingQuery::Since(0, 1)).await.unwrap();
-    assert_eq!(names(&store, SettingQuery::Since(first[0].revision, 10)).await, ["c", "b"], "page by page");
-    let last = store
-        .settings(SettingQuery::Since(0, 10))
-        .await
-        .unwrap()
-        .pop()
-        .unwrap();
-    assert_eq!((last.revision, last.document), (5, None), "a deletion is a change");
-    assert!(
-        store
-            .settings(SettingQuery::Since(5, 10))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let names = |changes: SettingChanges| -> Vec<String> {
+        changes.settings.into_iter().map(|setting| setting.name).collect()
+    };
+    let all = since(0, 10).await;
+    assert_eq!((all.revision, all.more), (5, false));
+    assert_eq!(all.settings[2].document, None, "a deletion is a change");
+    assert_eq!(names(all), ["a", "c", "b"]);
+    let first = since(0, 1).await;
+    assert_eq!((first.revision, first.more), (3, true));
+    assert_eq!(names(since(first.revision, 10).await), ["c", "b"], "page by page");
+    let none = since(5, 10).await;
+    assert_eq!((none.revision, none.settings.len(), none.more), (5, 0, false));
+    store.close(true).await.unwrap();
+}
+
+pub(super) async fn what_cannot_be_read_of_settings_holds_up_nothing<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    for name in ["a", "b", "c", "d"] {
+        written(&store, put(name, r#"{"paused": true}"#)).await;
+    }
+    store.close(true).await.unwrap();
+    for statement in [
+        "UPDATE settings SET kind = 'later' WHERE name IN ('b', 'd')",
+        "UPDATE settings SET document = 'nonsense' WHERE name = 'c'",
+    ] {
+        fixture.tamper(statement).await;
+    }
+    let store = fixture.open().await;
+    let changes = store.changed_settings(0, 10).await.unwrap();
+    let unreadable: Vec<_> = changes.unreadable.iter().map(|(revision, _)| *revision).collect();
+    assert_eq!((changes.settings.len(), unreadable, changes.revision), (2, vec![2, 4], 4));
+    store.follow_settings().await.unwrap();
+    let known = ["a", "b", "c"].map(|name| {
+        let known = store.directory().customer(&customer(name));
+        known.map(|known| (known.settings.paused, known.is_held()))
+    });
+    assert_eq!(known, [Some((true, false)), None, Some((true, true))]);
+    written(&store, put("e", "{}")).await;
+    store.follow_settings().await.unwrap();
+    assert!(store.directory().customer(&customer("e")).is_some(), "and it goes on");
     store.close(true).await.unwrap();
 }
 
@@ -230,54 +250,6 @@ pub(super) async fn changes_at_once_get_revisions_of_their_own<F: Fixture>() {
     let mut revisions = futures_util::future::join_all(changes).await;
     revisions.sort_unstable();
     assert_eq!(revisions, (1..=40).collect::<Vec<_>>());
-    store.close(true).await.unwrap();
-}
-
-pub(super) async fn the_last_use_of_a_key_is_kept_until_it_is_revoked<F: Fixture>() {
-    let fixture = F::fresh().await;
-    let store = fixture.open().await;
-    let key = SettingChange {
-        kind: SettingKind::Key,
-        ..put("ci", "{}")
-    };
-    written(&store, key.clone()).await;
-    let before = store.now();
-    for name in ["ops", "ci", "ci"] {
-        store.note_key_use(name);
-    }
-    // A clean stop writes what waits.
-    store.close(true).await.unwrap();
-    let store = fixture.open().await;
-    let uses = async |store: &Store| {
-        let asked = ["ci", "ops", "nobody"].map(str::to_owned).to_vec();
-        store.key_uses(asked).await.unwrap()
-    };
-    let first = uses(&store).await;
-    assert_eq!(first.len(), 2, "{first:?}");
-    assert!(first.values().all(|at| *at >= before));
-    store.close(true).await.unwrap();
-    fixture
-        .tamper("UPDATE key_uses SET used_at = 9000000000000000 WHERE name = 'ops'")
-        .await;
-    let store = fixture.open().await;
-    ["ops", "ci"].iter().for_each(|name| store.note_key_use(name));
-    store.close(true).await.unwrap();
-    let store = fixture.open().await;
-    let second = uses(&store).await;
-    assert_eq!(second["ops"].as_millis(), 9_000_000_000_000_000, "what another wrote later stays");
-    assert!(second["ci"] >= first["ci"]);
-    let revoked = SettingChange {
-        cause: SettingCause::Delete,
-        document: None,
-        ..key
-    };
-    written(&store, revoked).await;
-    assert_eq!(
-        uses(&store).await.into_keys().collect::<Vec<_>>(),
-        ["ops"],
-        "with the key its use is forgotten"
-    );
-    assert!(store.key_uses(Vec::new()).await.unwrap().is_empty());
     store.close(true).await.unwrap();
 }
 

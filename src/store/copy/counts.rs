@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use futures_util::TryStreamExt;
+use sha2::{Digest, Sha256};
 use sqlx::Row;
 
 use super::table::{AT_THE_END, BELONGINGS};
-use crate::store::Totals;
 use crate::store::check::{self, Database, either};
+use crate::store::{Totals, rows};
 
 /// What a store holds. What belongs to a notification that is not there is not counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,6 +71,30 @@ pub(super) async fn ledger(database: &mut Database) -> Result<Ledger, sqlx::Erro
         }
     });
     Ok(ledger)
+}
+
+/// Settings by kind and name: of each its version, its revision and a digest of what it says.
+pub(super) type Settings = BTreeMap<(String, String), (i64, i64, [u8; 32])>;
+
+pub(super) async fn settings(database: &mut Database) -> Result<Settings, sqlx::Error> {
+    let mut settings = Settings::new();
+    either!(database, connection => {
+        let mut found = sqlx::query("SELECT kind, name, version, revision, document, sealed FROM settings")
+            .fetch(connection);
+        while let Some(row) = found.try_next().await? {
+            let document: Option<&str> = row.try_get("document")?;
+            let sealed: Option<&[u8]> = row.try_get("sealed")?;
+            let mut digest = Sha256::new();
+            for part in [document.map(str::as_bytes), sealed] {
+                // With its length, so that none can be taken for another.
+                digest.update(part.map_or(-1, |part| rows::index(part.len())).to_be_bytes());
+                digest.update(part.unwrap_or_default());
+            }
+            let says = (row.try_get("version")?, row.try_get("revision")?, digest.finalize().into());
+            settings.insert((row.try_get("kind")?, row.try_get("name")?), says);
+        }
+    });
+    Ok(settings)
 }
 
 /// What there is of notifications in one state. Whatever a service does to one changes this.

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt;
 
-use super::counts::{self, Counts, Ledger, Prefix};
+use super::counts::{self, Counts, Ledger, Prefix, Settings};
 use super::error::of_source;
 use super::rows::{Readable, Rows};
 use super::table::{BELONGINGS, NOTIFICATIONS, Table};
@@ -126,6 +126,10 @@ impl Source {
 
     pub(super) async fn ledger(&mut self) -> Result<Ledger, CopyError> {
         counts::ledger(&mut self.database).await.map_err(of_source)
+    }
+
+    pub(super) async fn settings(&mut self) -> Result<Settings, CopyError> {
+        counts::settings(&mut self.database).await.map_err(of_source)
     }
 
     pub(super) async fn counts(&mut self) -> Result<Counts, CopyError> {

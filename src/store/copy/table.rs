@@ -65,6 +65,9 @@ const SUSPECT_AT_SERVER: &str = "CASE \
 /// Why a notification was not delivered. A file can search for the words and cannot show them.
 pub(super) const WORDS: &str = "coalesce(n.reason, '') || ' ' || coalesce(n.detail, '')";
 
+/// The table of when keys were used. A target that was looked at has some of its own, and they mean nothing.
+pub(super) const KEY_USES: &str = "key_uses";
+
 const SLOT: &str = "CAST(0 AS BIGINT)";
 
 pub(super) static NOTIFICATIONS: LazyLock<Table> = LazyLock::new(|| {
@@ -156,7 +159,7 @@ pub(super) static AT_THE_END: LazyLock<[Table; 7]> = LazyLock::new(|| {
         Table::new("setting_versions", &["kind", "name", "version"])
             .with(Kind::Text, &["kind", "name", "change", "document", "by_key"])
             .with(Kind::Int, &["version", "at"]),
-        Table::new("key_uses", &["name"])
+        Table::new(KEY_USES, &["name"])
             .with(Kind::Text, &["name"])
             .with(Kind::Int, &["used_at"]),
         Table::new("redrives", &["id"])

@@ -9,7 +9,7 @@ use super::counts::{self, Counts};
 use super::error::{foreign, of_target};
 use super::rows::Rows;
 use super::source::{Batch, Source};
-use super::table::{AT_THE_END, BELONGINGS, WORDS};
+use super::table::{AT_THE_END, BELONGINGS, KEY_USES, WORDS};
 use crate::store::check::{Database, either};
 use crate::store::clock::machine_now;
 
@@ -48,14 +48,11 @@ impl Target {
             return Err(foreign(text));
         }
         let rows = there.values().map(|of_state| of_state.rows).sum::<i64>();
-        let ledger = counts::ledger(&mut self.database).await.map_err(of_target)?;
-        let settings = self.database.number("SELECT count(*) FROM settings").await;
-        // Both come with all the rest, in one transaction.
-        let complete = !ledger.is_empty() || settings.map_err(of_target)? > 0;
-        if !complete {
+        let complete = self.is_complete().await?;
+        if complete {
+            self.check_complete(source).await?;
+        } else {
             self.check_incomplete().await?;
-        } else if ledger != source.ledger().await? || self.counts().await? != source.counts().await? {
-            return Err(foreign("it is complete, and not equal to the source"));
         }
         Ok(Begun {
             after,
@@ -64,18 +61,37 @@ impl Target {
         })
     }
 
+    /// Tells whether it has anything of what comes at the end, all of it in one transaction.
+    async fn is_complete(&mut self) -> Result<bool, CopyError> {
+        for table in AT_THE_END.iter().filter(|table| table.name != KEY_USES) {
+            if self.database.number(table.count_all()).await.map_err(of_target)? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Makes sure that it has what the source has. Where as many settings say something else, a key that was revoked
+    /// may be good here.
+    async fn check_complete(&mut self, source: &mut Source) -> Result<(), CopyError> {
+        let ledger = counts::ledger(&mut self.database).await.map_err(of_target)?;
+        let settings = counts::settings(&mut self.database).await.map_err(of_target)?;
+        if ledger != source.ledger().await?
+            || settings != source.settings().await?
+            || self.counts().await? != source.counts().await?
+        {
+            return Err(foreign("it is complete, and not equal to the source"));
+        }
+        Ok(())
+    }
+
     /// Makes sure that there is nothing but notifications with what belongs to them.
     async fn check_incomplete(&mut self) -> Result<(), CopyError> {
         let shared = self.database.is_shared();
-        let orphans = BELONGINGS
-            .iter()
-            .map(|table| (table.count_orphans(shared), format!("{} without notifications", table.name)));
-        let early = AT_THE_END
-            .iter()
-            .map(|table| (table.count_all(), format!("{} and no ledger", table.name)));
-        for (count, what) in orphans.chain(early) {
-            if self.database.number(count).await.map_err(of_target)? > 0 {
-                return Err(foreign(what));
+        for table in BELONGINGS.iter() {
+            let orphans = self.database.number(table.count_orphans(shared)).await;
+            if orphans.map_err(of_target)? > 0 {
+                return Err(foreign(format!("{} without notifications", table.name)));
             }
         }
         Ok(())
@@ -99,6 +115,7 @@ impl Target {
     /// Writes the ledger and what else makes a store of the rows, of which `last` is the last.
     pub(super) async fn finish(&mut self, source: &mut Source, last: i64) -> Result<(), CopyError> {
         self.begin().await?;
+        self.execute("DELETE FROM key_uses").await?;
         for table in AT_THE_END.iter() {
             source
                 .hand_on(table, async |rows| self.insert_rows(&rows).await)

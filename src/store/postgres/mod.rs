@@ -253,8 +253,15 @@ impl WriteSide for Postgres {
     }
 
     async fn note_key_uses(&mut self, uses: &[KeyUse]) -> Result<(), StoreError> {
-        self.within(async |connection, _| KeyUseRows::<sqlx::Postgres>::note(connection, uses).await)
-            .await
+        self.within(async |connection, _| {
+            // No key is revoked meanwhile; others may write uses.
+            sqlx::query("SELECT pg_advisory_xact_lock_shared($1)")
+                .bind(SETTINGS_LOCK)
+                .execute(&mut *connection)
+                .await?;
+            KeyUseRows::<sqlx::Postgres>::note(connection, uses).await
+        })
+        .await
     }
 
     async fn prune(&mut self, after: i64, limit: u32, cutoffs: &Cutoffs) -> Result<Option<i64>, StoreError> {

@@ -12,7 +12,7 @@ use super::audit::{self, QUERIES};
 use super::pool::Pool;
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
 use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
-use crate::store::key_uses::{KeyUse, KeyUseRows};
+use crate::store::key_uses::{KeyUseRows, LastUse};
 use crate::store::narrowing::{ALL, Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
@@ -20,8 +20,8 @@ use crate::store::redrive_rows::{RedriveRows, sent_again};
 use crate::store::setting_rows::SettingRows;
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
-    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting, SettingKind,
-    SettingQuery, SettingVersion, StoreError, Totals, rows,
+    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting,
+    SettingChanges, SettingKind, SettingQuery, SettingVersion, StoreError, Totals, rows,
 };
 
 /// Rows that are read and sorted to find a page by words.
@@ -225,6 +225,11 @@ impl ReadSide for Reader {
             .ask(move |connection| SettingRows::<Postgres>::find(connection, which).boxed())
     }
 
+    fn changed_settings(&self, after: i64, limit: u32) -> BoxFuture<'_, Result<SettingChanges, StoreError>> {
+        self.pool
+            .ask(move |connection| SettingRows::<Postgres>::changed(connection, after, limit).boxed())
+    }
+
     fn setting_versions(
         &self,
         kind: SettingKind,
@@ -235,7 +240,7 @@ impl ReadSide for Reader {
             .ask(move |connection| SettingRows::<Postgres>::versions(connection, kind, name, before).boxed())
     }
 
-    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
+    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<LastUse>, StoreError>> {
         self.pool
             .ask(move |connection| KeyUseRows::<Postgres>::find(connection, names).boxed())
     }

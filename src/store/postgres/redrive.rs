@@ -1,4 +1,7 @@
 //! Sends dead letters again: puts them back into the queue.
+//!
+//! Whoever locks several notifications does so in the order of their customers and numbers, in whichever order they
+//! are given: else two that have some in common could wait for each other for ever.
 
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -23,7 +26,7 @@ pub(super) async fn put_back(
          died AS MATERIALIZED ( \
            SELECT n.customer, n.seq, n.redrives, n.settled_at, n.reason, n.status, n.detail \
            FROM given JOIN notifications AS n ON n.customer = given.customer AND n.seq = given.seq \
-           WHERE n.state = 'dead' FOR UPDATE OF n), \
+           WHERE n.state = 'dead' ORDER BY n.customer, n.seq FOR UPDATE OF n), \
          noted AS ( \
            INSERT INTO redriven (customer, seq, number, at, redrive, by_key, died_at, reason, status, detail) \
            SELECT customer, seq, redrives + 1, $3, $4, $5, settled_at, reason, status, detail FROM died), \
@@ -72,7 +75,7 @@ pub(super) async fn dead(
     let dead: Vec<(String, i64)> = sqlx::query_as(
         "SELECT n.customer, n.seq FROM unnest($1::TEXT[], $2::BIGINT[]) AS given (customer, seq) \
          JOIN notifications AS n ON n.customer = given.customer AND n.seq = given.seq \
-         WHERE n.state = 'dead' FOR UPDATE OF n",
+         WHERE n.state = 'dead' ORDER BY n.customer, n.seq FOR UPDATE OF n",
     )
     .bind(remove::customers(rows))
     .bind(remove::seqs(rows))

@@ -34,7 +34,9 @@ pub(super) async fn run(
 ) -> Result<usize, StoreError> {
     let gone = sqlx::query(
         "WITH given AS MATERIALIZED ( \
-           SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]) AS given (customer, seq)), \
+           SELECT n.customer, n.seq FROM unnest($1::TEXT[], $2::BIGINT[]) AS given (customer, seq) \
+           JOIN notifications AS n ON n.customer = given.customer AND n.seq = given.seq \
+           WHERE n.state <> 'queued' ORDER BY n.customer, n.seq FOR UPDATE OF n), \
          gone AS ( \
            DELETE FROM notifications AS n USING given AS g \
            WHERE n.customer = g.customer AND n.seq = g.seq AND n.state <> 'queued' \

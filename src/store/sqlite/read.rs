@@ -10,7 +10,7 @@ use sqlx::{QueryBuilder, Sqlite};
 
 use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
 use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, Queries, SeriesScope};
-use crate::store::key_uses::{KeyUse, KeyUseRows};
+use crate::store::key_uses::{KeyUseRows, LastUse};
 use crate::store::narrowing::{Dialect, Source};
 use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
@@ -18,8 +18,8 @@ use crate::store::redrive_rows::{RedriveRows, sent_again};
 use crate::store::setting_rows::SettingRows;
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
-    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting, SettingKind,
-    SettingQuery, SettingVersion, StoreError, Totals, rows,
+    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting,
+    SettingChanges, SettingKind, SettingQuery, SettingVersion, StoreError, Totals, rows,
 };
 
 /// The questions of an audit, led to the rows by their ids.
@@ -183,6 +183,14 @@ impl ReadSide for Reader {
         .boxed()
     }
 
+    fn changed_settings(&self, after: i64, limit: u32) -> BoxFuture<'_, Result<SettingChanges, StoreError>> {
+        async move {
+            let mut connection = self.pool.acquire().await?;
+            SettingRows::<Sqlite>::changed(&mut connection, after, limit).await
+        }
+        .boxed()
+    }
+
     fn setting_versions(
         &self,
         kind: SettingKind,
@@ -196,7 +204,7 @@ impl ReadSide for Reader {
         .boxed()
     }
 
-    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
+    fn key_uses(&self, names: Vec<String>) -> BoxFuture<'_, Result<Vec<LastUse>, StoreError>> {
         async move {
             let mut connection = self.pool.acquire().await?;
             KeyUseRows::<Sqlite>::find(&mut connection, names).await

@@ -2,6 +2,7 @@
 
 mod looking;
 mod rows;
+mod settings;
 mod sums;
 
 use std::time::Duration;

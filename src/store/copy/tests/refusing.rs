@@ -1,6 +1,6 @@
 //! What a copy refuses.
 
-use super::{begun, copied};
+use super::{begun, copied, full};
 use crate::domain::{AnswerKind, State};
 use crate::store::check::tests::{Place, filled, on_both};
 use crate::store::copy::CopyError;
@@ -55,6 +55,57 @@ async fn a_target_that_holds_something_else_is_refused<P: Place>() {
     }
 }
 
+async fn a_target_whose_settings_say_something_else_is_refused<P: Place>() {
+    let origin = full::<DatabaseInDirectory>().await;
+    for (statement, why) in [
+        (
+            "UPDATE settings SET document = '{}' WHERE document IS NULL",
+            "keys that were revoked since, in as many settings",
+        ),
+        ("UPDATE settings SET version = version - 1", "earlier versions"),
+        ("UPDATE settings SET revision = revision + 100", "changes in another order"),
+        ("UPDATE settings SET sealed = NULL", "other secrets"),
+        (
+            "UPDATE settings SET name = 'other' WHERE revision = (SELECT max(revision) FROM settings)",
+            "other names",
+        ),
+    ] {
+        let target = P::fresh().await;
+        copied(&origin.url(), &target.url()).await.unwrap();
+        assert!(target.tamper(statement).await > 0, "{why}");
+        assert_foreign(&origin, &target, why).await;
+    }
+    for (statement, why) in [
+        ("DELETE FROM ledger", "a store of which only the ledger is gone"),
+        ("DELETE FROM ledger; DELETE FROM settings", "what else comes at the end"),
+    ] {
+        let target = P::fresh().await;
+        copied(&origin.url(), &target.url()).await.unwrap();
+        target.tamper(statement).await;
+        assert_foreign(&origin, &target, why).await;
+    }
+}
+
+async fn uses_of_keys_alone_are_in_no_copys_way<P: Place>() {
+    let origin = DatabaseInDirectory::fresh().await;
+    origin.open().await.close(true).await.unwrap();
+    assert_eq!(
+        origin
+            .tamper("INSERT INTO key_uses (name, used_at) VALUES ('ci', 11)")
+            .await,
+        1
+    );
+    let target = P::fresh().await;
+    target.open().await.close(true).await.unwrap();
+    target
+        .tamper("INSERT INTO key_uses (name, used_at) VALUES ('ci', 1), ('ops', 2)")
+        .await;
+    for _ in 0..2 {
+        assert!(copied(&origin.url(), &target.url()).await.unwrap().is_equal());
+    }
+    assert_eq!(target.number("SELECT max(used_at) FROM key_uses").await, 11);
+}
+
 async fn a_source_that_worked_meanwhile_is_refused<P: Place>() {
     let table = [(State::Delivered, "a delivery"), (State::Queued, "a failed try")];
     for (state, why) in table {
@@ -80,7 +131,12 @@ async fn assert_foreign(origin: &impl Place, target: &impl Place, why: &str) {
     assert_eq!(before, after, "{why}: nothing was written");
 }
 
-on_both!(a_target_that_holds_something_else_is_refused, a_source_that_worked_meanwhile_is_refused,);
+on_both!(
+    a_target_that_holds_something_else_is_refused,
+    a_target_whose_settings_say_something_else_is_refused,
+    uses_of_keys_alone_are_in_no_copys_way,
+    a_source_that_worked_meanwhile_is_refused,
+);
 
 #[tokio::test]
 async fn what_is_in_use_is_refused() {

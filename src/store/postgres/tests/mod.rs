@@ -1,6 +1,7 @@
 //! The shared store with a real server: databases of their own for tests.
 
 mod accounts;
+mod locking;
 mod opening;
 mod pruning;
 mod replicas;
