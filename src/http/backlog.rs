@@ -251,6 +251,13 @@ mod tests {
         assert_eq!(slots(&backlog, 10).len(), 4);
     }
 
+    #[tokio::test]
+    async fn the_pace_is_measured_from_the_count_before() {
+        let backlog = counted(10, LONG_AGO);
+        backlog.look(async || Ok::<_, Infallible>(0)).await.unwrap();
+        assert_eq!(lock(&backlog.count).wait(9), 2, "ten have left in two seconds");
+    }
+
     #[test]
     fn a_slot_that_was_of_no_use_is_given_back() {
         let backlog = counted(1, Duration::ZERO);

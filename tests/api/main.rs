@@ -23,6 +23,7 @@ mod delivering;
 mod endpoints;
 mod expiring;
 mod guarding;
+mod holding_back;
 mod keys;
 mod looking_up;
 mod operating;

@@ -1,0 +1,169 @@
+//! What is known after changes, whoever made them.
+
+use super::*;
+use crate::domain::Timestamp;
+use crate::store::examples::customer;
+
+fn setting(name: &str, revision: i64, document: Option<&str>) -> Setting {
+    Setting {
+        kind: SettingKind::Customer,
+        name: name.to_owned(),
+        version: revision * 10,
+        revision,
+        document: document.map(str::to_owned),
+        sealed: None,
+        created_at: Timestamp::default(),
+        changed_at: Timestamp::default(),
+        key: None,
+    }
+}
+
+fn changes(settings: &[Setting]) -> SettingChanges {
+    SettingChanges {
+        settings: settings.to_vec(),
+        revision: settings.last().map_or(0, |last| last.revision),
+        ..SettingChanges::default()
+    }
+}
+
+fn application(directory: &Directory, name: &str) -> Option<String> {
+    directory
+        .customer(&customer(name))
+        .and_then(|known| known.settings.application.clone())
+}
+
+#[test]
+fn changes_are_taken_in_once_in_their_order() {
+    let directory = Directory::default();
+    let one = setting("a", 1, Some(r#"{"application": "one"}"#));
+    let three = setting("a", 3, Some(r#"{"application": "three"}"#));
+    directory.take_in(&changes(&[one.clone(), three]));
+    assert_eq!((application(&directory, "a").as_deref(), directory.revision()), (Some("three"), 3));
+    directory.take_in(&changes(&[one]));
+    assert_eq!(application(&directory, "a").as_deref(), Some("three"), "a slower reader brings no news");
+    assert_eq!(directory.customer(&customer("a")).unwrap().version, 30);
+    directory.take_in(&changes(&[setting("a", 4, None)]));
+    assert!(directory.customer(&customer("a")).is_none());
+}
+
+#[test]
+fn what_cannot_be_read_leaves_what_stood_before() {
+    let directory = Directory::default();
+    for (revision, document) in [
+        (1, r#"{"application": "one"}"#),
+        (2, "nonsense"),
+        (3, r#"{"later": 1}"#),
+    ] {
+        directory.take_in(&changes(&[setting("a", revision, Some(document))]));
+    }
+    assert_eq!(application(&directory, "a").as_deref(), Some("one"));
+    directory.take_in(&changes(&[setting("\n", 4, Some("{}"))]));
+    assert_eq!(directory.revision(), 4, "and holds up nothing");
+}
+
+#[test]
+fn a_customer_of_whom_nothing_can_be_read_is_held_until_something_can() {
+    let directory = Directory::default();
+    let paused = || directory.is_paused(&customer("a"));
+    let held = || {
+        directory
+            .customer(&customer("a"))
+            .is_some_and(|known| known.is_held())
+    };
+    for (revision, document, right, why) in [
+        (1, Some("nonsense"), true, "nothing was known before"),
+        (2, Some(r#"{"later": 1}"#), true, "nor now"),
+        (3, Some("{}"), false, "now it is known"),
+        (4, Some("nonsense"), false, "and that stays in force"),
+        (5, None, false, "nothing is set any more"),
+        (6, Some("nonsense"), true, "nor is it known what was set since"),
+        (7, None, false, "and that is gone too"),
+    ] {
+        directory.take_in(&changes(&[setting("a", revision, document)]));
+        assert_eq!((paused(), held()), (right, right), "{why}");
+    }
+    assert!(!directory.is_paused(&customer("b")), "others go on");
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_passed_over() {
+    let directory = Directory::default();
+    let unreadable = SettingChanges {
+        settings: vec![
+            setting("a", 1, Some(r#"{"application": "one"}"#)),
+            setting("b", 3, Some("{}")),
+        ],
+        unreadable: vec![(2, "no such kind".to_owned()), (4, "no such kind".to_owned())],
+        revision: 4,
+        more: false,
+    };
+    directory.take_in(&unreadable);
+    assert_eq!((application(&directory, "a").as_deref(), directory.revision()), (Some("one"), 4));
+    assert!(directory.customer(&customer("b")).is_some());
+}
+
+#[test]
+fn what_a_file_says_holds_whatever_else_does() {
+    let directory = Directory::default();
+    directory.take_in(&changes(&[setting("a", 1, Some(r#"{"application": "stored"}"#))]));
+    let of_file = |name: &str| CustomerSettings {
+        application: Some(name.to_owned()),
+        ..CustomerSettings::default()
+    };
+    directory.lay_over([
+        (customer("a"), of_file("file")),
+        (customer("b"), of_file("other")),
+    ]);
+    assert_eq!(application(&directory, "a").as_deref(), Some("file"));
+    assert!(directory.is_of_file(&customer("b")));
+    let before = ["a", "b"].map(|name| directory.customer(&customer(name)).unwrap());
+    directory.lay_over([
+        (customer("a"), of_file("file")),
+        (customer("b"), of_file("changed")),
+    ]);
+    let after = ["a", "b"].map(|name| directory.customer(&customer(name)).unwrap());
+    assert!(Arc::ptr_eq(&before[0], &after[0]), "what is the same stays, with all that is known of it");
+    assert_eq!(after[1].settings, of_file("changed"));
+    directory.lay_over([]);
+    assert_eq!(
+        (application(&directory, "a").as_deref(), application(&directory, "b")),
+        (Some("stored"), None)
+    );
+}
+#[test]
+fn it_says_who_was_paused_or_resumed_by_whatever_says_so_until_somebody_asks() {
+    let directory = Directory::default();
+    let stored = |name, revision, document| directory.take_in(&changes(&[setting(name, revision, document)]));
+    let laid_over = |names: &[(&str, bool)]| {
+        directory.lay_over(names.iter().map(|(name, paused)| {
+            let settings = CustomerSettings {
+                paused: *paused,
+                ..CustomerSettings::default()
+            };
+            (customer(name), settings)
+        }));
+    };
+    let taken = |why: &str, right: &[&str]| {
+        assert_eq!(directory.has_news(), !right.is_empty(), "{why}");
+        let right = right.iter().map(|name| customer(name)).collect();
+        assert_eq!(directory.take_switched(), right, "{why}");
+        assert!(directory.take_switched().is_empty(), "once");
+    };
+    stored("a", 1, Some("{}"));
+    taken("something else was set", &[]);
+    stored("a", 2, Some(r#"{"paused": true}"#));
+    stored("b", 3, Some(r#"{"paused": true}"#));
+    stored("b", 4, Some(r#"{"paused": true, "name": "B"}"#));
+    taken("they were paused", &["a", "b"]);
+    stored("a", 5, None);
+    taken("what was deleted is not paused", &["a"]);
+    laid_over(&[("b", true), ("c", true), ("d", false)]);
+    taken("one was paused before, one is not", &["c"]);
+    stored("b", 6, Some("{}"));
+    taken("the file holds", &[]);
+    laid_over(&[("c", true)]);
+    taken("what is stored holds again", &["b"]);
+    laid_over(&[]);
+    laid_over(&[("c", true)]);
+    taken("both, one after the other", &["c"]);
+}
