@@ -93,7 +93,7 @@ pub fn main() -> ExitCode {
         Command::CheckConfig { config } => check_config::run(&config.files),
         Command::Healthcheck { config } => healthcheck::run(&config.files),
         Command::Keys { command } => keys::run(command),
-        Command::Secrets { command } => secrets::run(command),
+        Command::Secrets { command } => return secrets::run(command),
         Command::Store { command } => return store::run(command),
         Command::Notifications(args) => return notifications::run(args),
         Command::DeadLetters(args) => return dead_letters::run(args),

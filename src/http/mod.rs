@@ -27,6 +27,7 @@ mod preview;
 mod problem;
 mod redrive_request;
 mod redrives;
+mod reseal;
 mod shapes;
 mod span;
 mod stats;
@@ -116,6 +117,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 (Method::DELETE, web::delete().to(keys::revoke)),
             ],
         ))
+        .service(resource("/secrets/rotate", [(Method::POST, web::post().to(reseal::rotate))]))
         .service(resource("/stats", [(Method::GET, web::get().to(stats::stats))]))
         .service(resource("/stats/timeseries", [(Method::GET, web::get().to(timeseries::timeseries))]))
         .service(resource("/audit", [(Method::GET, web::get().to(audit::audit))]))

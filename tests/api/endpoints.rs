@@ -70,6 +70,7 @@ const TABLE: &[Row] = &[
     ("POST /keys", "", r#"{"name": "acme-read", "scopes": ["read"]}"#, "admin", [409, 403, 403]),
     ("GET /keys/acme-read", "", "", "admin", [200, 403, 403]),
     ("DELETE /keys/nothing", "", "", "admin", [404, 403, 403]),
+    ("POST /secrets/rotate", "", "", "admin", [200, 403, 403]),
     ("GET /stats", "", "", "read", [200, 200, 200]),
     ("GET /stats/timeseries", "", "", "read", [200, 200, 200]),
     ("GET /stats/timeseries", "?customer={customer}", "", "read", [200, 200, 403]),

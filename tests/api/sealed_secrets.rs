@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use svix_hooks::secrets::{KeyRing, MasterKey, Owner};
+use svix_hooks::secrets::{KeyRing, MasterKey, Owner, Sealed};
 use svix_hooks::store::{
     Expected, Retention, Setting, SettingCause, SettingChange, SettingKind, SettingQuery, Store, StoreOptions,
 };
@@ -99,4 +99,49 @@ fn a_new_key_is_printed_as_the_environment_takes_it() {
     let key = MasterKey::parse(&entry.unwrap().into()).unwrap();
     assert!(said.contains(&key.id().to_string()), "{said}");
     assert!(!run().contains(entry.unwrap()), "no two are the same");
+}
+
+#[actix_web::test]
+async fn after_a_rotation_the_old_key_can_leave() {
+    let world = World::new();
+    let (old, new) = (MasterKey::generate().unwrap(), MasterKey::generate().unwrap());
+    let text = |key: &MasterKey| key.text().expose_secret().to_owned();
+    let store = open(&world).await;
+    for name in ["acme", "globex"] {
+        seal(&store, name, &old).await;
+    }
+    seal(&store, "initech", &new).await;
+    store.close(true).await.unwrap();
+    let process = world
+        .start(&[("SECRETS__KEYS", &format!("{},{}", text(&new), text(&old)))])
+        .await;
+    let rotate = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_svix-hooks"));
+        let output = command
+            .args(["secrets", "rotate"])
+            .env("SVIX_HOOKS_URL", &process.client.url)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = rotate();
+    assert!(
+        said.starts_with("2 sealed anew, 1 sealed under the first key already, 0 could not be"),
+        "{said}"
+    );
+    let said = rotate();
+    assert!(said.starts_with("0 sealed anew, 3 sealed"), "{said}");
+    let versions = process.client.get("/accounts/acme/versions").await.body;
+    assert_eq!(versions["data"][0]["change"], "secret", "{versions}");
+    process.signal("TERM");
+    let mut process = process;
+    assert!(process.ended().await.success());
+    for account in accounts(&world).await {
+        let sealed = Sealed::from_bytes(account.sealed.unwrap());
+        let ring = KeyRing::new(vec![new.clone()]).unwrap();
+        let opened = ring.open(Owner::account(&account.name), &sealed).unwrap();
+        assert_eq!(opened.expose_secret(), TOKEN);
+    }
+    world.start(&[("SECRETS__KEYS", &text(&new))]).await;
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use actix::Context;
-use log::error;
+use log::{error, info};
 
 use super::SupervisorActor;
 use super::lane::Lane;
-use crate::actors::messages::{AccountSettings, AccountStatus};
+use crate::actors::messages::{AccountSettings, AccountStatus, OwnAccountError};
 use crate::domain::{AccountName, Timestamp};
 use crate::policy::GateState;
 
@@ -17,6 +17,22 @@ const SHOWN: Duration = Duration::from_secs(5);
 
 /// Missing accounts that are shown.
 const NAMED: usize = 100;
+
+/// Why an account is of no use.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    /// It is not set.
+    #[error("no account of this name is set")]
+    Absent,
+    /// What is set cannot be used.
+    #[error("{}{}", .0, cause(.0))]
+    Broken(#[from] OwnAccountError),
+}
+
+/// Says what an error came of, where it came of another.
+fn cause(error: &OwnAccountError) -> String {
+    std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"))
+}
 
 /// Accounts that something waits for and that cannot be used.
 #[derive(Debug, Default)]
@@ -70,9 +86,9 @@ impl SupervisorActor {
                 self.open_lane(name, &settings);
                 true
             }
-            Err(why) => {
+            Err(unusable) => {
                 let now = self.around.store.now();
-                self.missing.note(name, why, now);
+                self.missing.note(name, unusable.to_string(), now);
                 false
             }
         }
@@ -92,7 +108,11 @@ impl SupervisorActor {
             match self.own_settings(&name) {
                 Ok(settings) if self.lanes.contains_key(&name) => self.open_lane(&name, &settings),
                 Ok(_) => {}
-                Err(why) => self.close_lane(&name, &why, ctx),
+                Err(Unusable::Absent) => self.close_lane(&name, ctx),
+                // Another replica may know a master key that this one does not.
+                Err(unusable) => {
+                    error!(account:% = name, error:% = unusable; "an account cannot be used as it is set now; what stood before holds");
+                }
             }
         }
     }
@@ -120,14 +140,10 @@ impl SupervisorActor {
             .collect()
     }
 
-    fn own_settings(&self, name: &AccountName) -> Result<AccountSettings, String> {
+    fn own_settings(&self, name: &AccountName) -> Result<AccountSettings, Unusable> {
         let known = self.around.store.directory().account(name);
-        let known = known.ok_or("no account of this name is set")?;
-        let settings = self.settings.own.settings(name, &known);
-        settings.map_err(|error| match std::error::Error::source(&error) {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        })
+        let known = known.ok_or(Unusable::Absent)?;
+        Ok(self.settings.own.settings(name, &known)?)
     }
 
     fn open_lane(&mut self, name: &AccountName, settings: &AccountSettings) {
@@ -144,11 +160,11 @@ impl SupervisorActor {
     }
 
     /// Lets nothing more go out through an account. What is under way comes to its end; its lane goes after that.
-    fn close_lane(&mut self, name: &AccountName, why: &str, ctx: &mut Context<Self>) {
+    fn close_lane(&mut self, name: &AccountName, ctx: &mut Context<Self>) {
         let Some(lane) = self.lanes.get_mut(name) else {
             return;
         };
-        error!(account:% = name, error = why; "an account cannot be used any more; its notifications wait");
+        info!(account:% = name; "an account was deleted; nothing more goes out through it");
         let back = lane.queues().cut(0, |_| true);
         if lane.load().out == 0 {
             self.lanes.remove(name);
