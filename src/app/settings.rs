@@ -14,7 +14,7 @@ use crate::policy::{
 };
 use crate::secrets::last_four;
 use crate::store::Retention;
-use crate::svix::{Account, ClientOptions};
+use crate::svix::{Account, ClientOptions, Roots};
 
 /// The operator's own account.
 const ACCOUNT: &str = "default";
@@ -30,16 +30,26 @@ pub(super) fn pipeline(config: &Config) -> anyhow::Result<Settings> {
         batch: config.delivery.batch,
         max_in_flight: config.delivery.max_in_flight,
         patience: Patience::default(),
-        client: client(config),
+        client: client(config)?,
     })
 }
 
 /// Works out how Svix is reached.
-fn client(config: &Config) -> ClientOptions {
-    ClientOptions {
+fn client(config: &Config) -> anyhow::Result<ClientOptions> {
+    Ok(ClientOptions {
         connect_timeout: Duration::from_millis(config.svix.connect_timeout_ms),
         networks: config.accounts.networks(),
-    }
+        roots: roots(config.svix.ca_file.as_deref())?,
+    })
+}
+
+/// Reads the authorities that the operator names.
+fn roots(file: Option<&str>) -> anyhow::Result<Roots> {
+    let Some(file) = file else {
+        return Ok(Roots::default());
+    };
+    let pem = std::fs::read(file).with_context(|| format!("svix.ca_file: {file} cannot be read"))?;
+    Roots::read(&pem).with_context(|| format!("svix.ca_file: {file} cannot be used"))
 }
 
 /// Works out how accounts beside the operator's own are made.
@@ -97,7 +107,7 @@ pub(super) fn intake(config: &Config) -> anyhow::Result<Intake> {
         },
         operators_account: operators_account(config),
         own_accounts: own_accounts(config)?,
-        client: client(config),
+        client: client(config)?,
         redrive_rate: config.svix.requests_per_second,
         key: config.idempotency.key.clone(),
         payload: match config.svix.payload {

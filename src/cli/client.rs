@@ -14,7 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::table::shown;
-use crate::svix::tls_config;
+use crate::svix::{Roots, tls_config};
 
 /// The largest answer that is read, in bytes.
 const LARGEST: usize = 256 * 1024 * 1024;
@@ -133,7 +133,7 @@ impl Client {
             .timeout(timeout.min(CONNECT))
             .handshake_timeout(timeout.min(CONNECT))
             // It names no protocol, so HTTP/1.1 is spoken. To bound the version here would take TLS away again.
-            .rustls_0_23(tls_config()?);
+            .rustls_0_23(tls_config(&Roots::default())?);
         // Where a proxy points elsewhere, the key does not follow.
         let http = awc::Client::builder()
             .connector(connector)

@@ -15,6 +15,9 @@ pub struct Svix {
     /// The base URL of the API, else that of the token's region. Default unset.
     #[serde(deserialize_with = "text")]
     pub server_url: Option<String>,
+    /// A file of authorities that the certificate of Svix may come from beside the usual ones. Default unset.
+    #[serde(deserialize_with = "text")]
+    pub ca_file: Option<String>,
     /// The application that receives events without one of their own. Default unset.
     #[serde(deserialize_with = "text")]
     pub app_id: Option<String>,
@@ -80,6 +83,7 @@ impl PartialEq for Svix {
         let Self {
             token: _,
             server_url,
+            ca_file,
             app_id,
             payload,
             requests_per_second,
@@ -97,6 +101,7 @@ impl PartialEq for Svix {
         } = self;
         self.plain_token() == other.plain_token()
             && *server_url == other.server_url
+            && *ca_file == other.ca_file
             && *app_id == other.app_id
             && *payload == other.payload
             && *requests_per_second == other.requests_per_second

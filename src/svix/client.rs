@@ -14,7 +14,7 @@ use futures_util::{Stream, StreamExt};
 
 use super::classify::{self, Reply};
 use super::guard::{Forbidden, GuardedConnector};
-use super::{Account, excerpt, request, tls_config};
+use super::{Account, Roots, excerpt, request, tls_config};
 use crate::domain::{Answer, Notification, Step};
 use crate::policy::Networks;
 
@@ -34,6 +34,8 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// Where guarded accounts may lead.
     pub networks: Networks,
+    /// Whom their certificates may come from beside the usual ones.
+    pub roots: Roots,
 }
 
 /// Why a client could not be made.
@@ -72,7 +74,7 @@ impl Client {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(options: &ClientOptions, connections: usize) -> Result<Self, ClientError> {
-        let tls = tls_config()?;
+        let tls = tls_config(&options.roots)?;
         let open = Connector::new(Resolver::default()).service();
         let guarded = GuardedConnector::new(options.networks.clone());
         Ok(Self {
@@ -247,36 +249,77 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-    use std::net::TcpListener;
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::sync::Arc;
+
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
     use super::*;
     use crate::domain::AccountName;
-    use crate::svix::probe;
+    use crate::svix::{Permission, probe};
 
-    /// The first byte of a handshake.
-    const HANDSHAKE: u8 = 22;
+    /// Answers each connection as Svix lists applications, encrypted; returns its port and its certificate.
+    fn serve() -> (u16, String) {
+        let own =
+            rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .unwrap();
+        let config = Arc::new(config);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let connection = ServerConnection::new(config.clone()).unwrap();
+                let mut stream = StreamOwned::new(connection, stream);
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    if stream.read_exact(&mut byte).is_err() {
+                        break;
+                    }
+                    head.extend(byte);
+                }
+                let body = r#"{"data":[],"done":true}"#;
+                // Who does not trust it hangs up.
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        });
+        (port, own.cert.pem())
+    }
 
     #[actix_web::test]
-    async fn every_account_is_spoken_to_encrypted_where_its_address_says_so() {
-        let options = ClientOptions {
-            connect_timeout: Duration::from_secs(5),
-            networks: Networks::new(vec!["127.0.0.1/32".parse().unwrap()]),
-        };
-        let client = Client::new(&options, 4).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("https://{}", listener.local_addr().unwrap());
-        let plain = Account::new(AccountName::new("a"), url, "sk_1".into(), Duration::from_secs(5)).unwrap();
-        for account in [plain.clone(), plain.guarded()] {
-            let listener = listener.try_clone().unwrap();
-            let heard = std::thread::spawn(move || {
-                let mut first = [0];
-                listener.accept().unwrap().0.read_exact(&mut first).unwrap();
-                first
-            });
-            let found = probe(&client, &account).await;
-            assert!(!found.detail.as_ref().unwrap().contains("not supported"), "{found:?}");
-            assert_eq!(heard.join().unwrap(), [HANDSHAKE], "{found:?}");
+    async fn every_account_is_spoken_to_encrypted_by_whom_it_is_trusted() {
+        let (port, certificate) = serve();
+        let name = AccountName::new("a");
+        let patience = Duration::from_secs(5);
+        for (roots, trusted) in [
+            (Roots::read(certificate.as_bytes()).unwrap(), true),
+            (Roots::default(), false),
+        ] {
+            let options = ClientOptions {
+                connect_timeout: patience,
+                networks: Networks::new(vec!["127.0.0.1/32".parse().unwrap()]),
+                roots,
+            };
+            let client = Client::new(&options, 4).unwrap();
+            for host in ["127.0.0.1", "localhost"] {
+                let url = format!("https://{host}:{port}");
+                let plain = Account::new(name.clone(), url, "sk_1".into(), patience).unwrap();
+                for account in [plain.clone(), plain.guarded()] {
+                    let found = probe(&client, &account).await;
+                    assert_eq!(found.permission == Permission::Organization, trusted, "{host}: {found:?}");
+                }
+            }
         }
     }
 }

@@ -14,4 +14,4 @@ mod wire;
 pub use account::{Account, AccountError};
 pub use client::{Client, ClientError, ClientOptions, Exchange};
 pub use probe::{Findings, Permission, probe};
-pub use tls::tls_config;
+pub use tls::{Roots, RootsError, tls_config};

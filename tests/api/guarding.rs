@@ -8,7 +8,7 @@ use svix_hooks::domain::{
 };
 use svix_hooks::policy::Networks;
 use svix_hooks::sandbox::{DEFAULT_APPLICATION, DEFAULT_TOKEN, Faults, Sandbox, SandboxOptions};
-use svix_hooks::svix::{Account, Client, ClientOptions, Permission, probe};
+use svix_hooks::svix::{Account, Client, ClientOptions, Permission, Roots, probe};
 
 /// A client whose guarded accounts may lead into these networks.
 fn client(networks: &[&str]) -> Client {
@@ -16,6 +16,7 @@ fn client(networks: &[&str]) -> Client {
     let options = ClientOptions {
         connect_timeout: Duration::from_secs(5),
         networks: Networks::new(networks),
+        roots: Roots::default(),
     };
     Client::new(&options, 4).unwrap()
 }

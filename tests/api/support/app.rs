@@ -9,7 +9,7 @@ use svix_hooks::sandbox::{DEFAULT_TOKEN, Sandbox, SandboxOptions};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Client, TestStore, environment};
+use super::{Client, TestStore, environment, secrecy};
 
 /// The running service.
 pub(crate) struct TestApp {
@@ -30,6 +30,7 @@ impl TestApp {
     }
 
     pub(crate) async fn start_with(options: SandboxOptions, settings: &[(&str, &str)]) -> Self {
+        secrecy::watch_log();
         let sandbox = Sandbox::start(options).expect("the stand-in starts");
         let store = TestStore::new();
         let own = [
@@ -97,6 +98,7 @@ impl Drop for TestApp {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        secrecy::settle();
     }
 }
 

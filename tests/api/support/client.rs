@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::secrecy;
+
 /// What the service answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -52,6 +54,7 @@ impl Client {
     }
 
     pub(crate) fn with_key(&self, key: &str) -> Self {
+        secrecy::keep(key);
         Self {
             key: Some(key.to_owned()),
             ..self.clone()
@@ -87,6 +90,7 @@ impl Client {
         body: &Value,
         condition: Option<(&str, &str)>,
     ) -> Answer {
+        secrecy::keep_request(path, body);
         let method = method.parse().expect("a method");
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         request = request.insert_header(("content-type", "application/json"));
@@ -134,13 +138,16 @@ impl Client {
         let headers = response.headers().iter();
         let headers =
             headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
-        let headers = headers.collect();
+        let headers: Vec<_> = headers.collect();
         let status = response.status().as_u16();
         let body = response.body().await.ok()?;
+        secrecy::search("an answer", &format!("{headers:?} {}", String::from_utf8_lossy(&body)));
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        secrecy::keep_answer(&body);
         Some(Answer {
             status,
             headers,
-            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+            body,
         })
     }
 }

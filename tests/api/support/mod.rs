@@ -7,6 +7,7 @@ mod keys;
 mod problems;
 mod process;
 mod raw;
+pub(crate) mod secrecy;
 mod server;
 mod store;
 mod wait;
@@ -47,5 +48,6 @@ pub(crate) fn environment(settings: &[(&str, &str)]) -> Vec<(String, String)> {
         all.retain(|(known, _)| *known != name(key));
         all.push((name(key), (*value).to_owned()));
     }
+    secrecy::keep_settings(&all);
     all
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
-use super::{Client, environment, eventually};
+use super::{Client, environment, eventually, secrecy};
 
 /// The running binary.
 pub(crate) struct TestProcess {
@@ -95,6 +95,8 @@ impl Drop for TestProcess {
         // One that has ended already needs no killing.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        secrecy::note("a log", &self.log().join("\n"));
+        secrecy::settle();
     }
 }
 

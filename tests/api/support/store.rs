@@ -9,6 +9,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::secrecy;
+
 /// A store that outlives the service; dropping it deletes it.
 pub(crate) enum TestStore {
     /// The directory of the file.
@@ -107,23 +109,47 @@ impl TestStore {
     pub(crate) async fn is_untouched(&self) -> bool {
         match self {
             Self::File(dir) => !path(dir).exists(),
-            Self::Database(database) => database.tables().await.is_empty(),
+            Self::Database(database) => tables(&mut database.open().await).await.is_empty(),
         }
     }
 
     /// Returns everything in it, with texts and events as they were posted.
     pub(crate) async fn contents(&self) -> String {
         match self {
-            Self::File(dir) => {
-                let files = std::fs::read_dir(dir.path()).expect("the directory can be read");
-                let bytes = files.map(|file| std::fs::read(file.expect("an entry").path()).expect("a file"));
-                bytes
-                    .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-                    .collect()
-            }
-            Self::Database(database) => database.contents().await,
+            Self::File(dir) => files(dir)
+                .iter()
+                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+                .collect(),
+            Self::Database(database) => contents(database.options()).await,
         }
     }
+}
+
+impl Drop for TestStore {
+    fn drop(&mut self) {
+        match self {
+            // Files are read as they are, with what was deleted and is still in them.
+            Self::File(dir) => {
+                for bytes in files(dir) {
+                    secrecy::note("a file of the store", &String::from_utf8_lossy(&bytes));
+                }
+            }
+            Self::Database(database) => {
+                if let Some(contents) = database.contents_at_the_end() {
+                    secrecy::note("the database", &contents);
+                }
+            }
+        }
+        secrecy::settle();
+    }
+}
+
+/// Reads the files of a store.
+fn files(dir: &TempDir) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(dir.path()).into_iter().flatten();
+    entries
+        .filter_map(|entry| std::fs::read(entry.ok()?.path()).ok())
+        .collect()
 }
 
 fn path(dir: &TempDir) -> PathBuf {
@@ -157,26 +183,42 @@ impl TestDatabase {
         self.options().connect().await.expect("the store opens")
     }
 
-    async fn tables(&self) -> Vec<String> {
-        sqlx::query_scalar("SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'public'")
-            .fetch_all(&mut self.open().await)
-            .await
-            .expect("the tables can be listed")
+    /// Returns everything in it; nothing where its server has gone.
+    fn contents_at_the_end(&self) -> Option<String> {
+        let options = self.options();
+        let reading = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                options.connect().await.ok()?;
+                Some(contents(options).await)
+            })
+        });
+        reading.join().expect("it can be read")
     }
+}
 
-    async fn contents(&self) -> String {
-        // So that bytes which are text are shown as that.
-        let options = self.options().options([("bytea_output", "escape")]);
-        let mut connection = options.connect().await.expect("the store opens");
-        let mut contents = Vec::new();
-        for table in self.tables().await {
-            // The names are those of the service's own tables.
-            let query = AssertSqlSafe(format!("SELECT a_row::TEXT FROM {table} AS a_row"));
-            let rows = sqlx::query_scalar::<_, String>(query).fetch_all(&mut connection);
-            contents.extend(rows.await.expect("the table can be read"));
-        }
-        contents.join("\n")
+async fn contents(options: PgConnectOptions) -> String {
+    // So that bytes which are text are shown as that.
+    let options = options.options([("bytea_output", "escape")]);
+    let mut connection = options.connect().await.expect("the store opens");
+    let mut contents = Vec::new();
+    for table in tables(&mut connection).await {
+        // The names are those of the service's own tables.
+        let query = AssertSqlSafe(format!("SELECT a_row::TEXT FROM {table} AS a_row"));
+        let rows = sqlx::query_scalar::<_, String>(query).fetch_all(&mut connection);
+        contents.extend(rows.await.expect("the table can be read"));
     }
+    contents.join("\n")
+}
+
+async fn tables(connection: &mut sqlx::PgConnection) -> Vec<String> {
+    sqlx::query_scalar("SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'public'")
+        .fetch_all(connection)
+        .await
+        .expect("the tables can be listed")
 }
 
 impl Drop for TestDatabase {

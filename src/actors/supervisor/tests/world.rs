@@ -19,7 +19,7 @@ use crate::policy::{Backoff, GateRules, Networks, Pace, Patience, Rules, Share};
 use crate::secrets::KeyRing;
 use crate::store::examples::{accept, customer, eventually, new, options};
 use crate::store::{NewNotification, Record, Store, Totals};
-use crate::svix::{Account, ClientOptions, Exchange};
+use crate::svix::{Account, ClientOptions, Exchange, Roots};
 
 /// Makes the pools of a world, which report to its supervisor.
 pub(super) type MakePool = Box<dyn Fn(u64, &Settings, &Addr<SupervisorActor>) -> Recipient<Deliver> + Send>;
@@ -258,6 +258,7 @@ pub(super) fn settings(actors: usize, batch: usize, max_in_flight: usize) -> Set
         client: ClientOptions {
             connect_timeout: Duration::from_secs(5),
             networks: Networks::default(),
+            roots: Roots::default(),
         },
     }
 }
