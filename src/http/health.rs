@@ -144,7 +144,7 @@ fn accounts(all: &[AccountStatus]) -> Vec<Check> {
         let rest = checks.split_off(ACCOUNTS);
         let degraded = rest.iter().filter(|check| check.status != Status::Ok).count();
         let status = rest.first().map_or(Status::Ok, |first| first.status);
-        let detail = format!("{} more accounts; of {degraded} of them svix takes no requests", rest.len());
+        let detail = format!("{} more accounts, {degraded} of which cannot send now", rest.len());
         checks.push(check("accounts", status, detail));
     }
     checks
@@ -204,5 +204,37 @@ fn check(name: impl Into<String>, status: Status, detail: impl Into<String>) -> 
         status,
         detail: detail.into(),
         since: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::AccountName;
+
+    fn status(number: usize, missing: bool) -> AccountStatus {
+        AccountStatus {
+            name: AccountName::new(&format!("a{number:03}")),
+            gate: GateState::Open,
+            last_failure: missing.then(|| "no account of this name is set".to_owned()),
+            missing_since: missing.then(Timestamp::default),
+        }
+    }
+
+    #[test]
+    fn of_many_accounts_those_are_named_that_something_is_wrong_with() {
+        let few: Vec<_> = (0..ACCOUNTS).map(|number| status(number, false)).collect();
+        assert_eq!(accounts(&few).len(), ACCOUNTS, "each of a few");
+        let many: Vec<_> = (0..100).map(|number| status(number, number % 33 == 32)).collect();
+        let checks = accounts(&many);
+        assert_eq!(checks.len(), ACCOUNTS + 1);
+        let wrong: Vec<_> = checks.iter().take(3).map(|check| check.name.as_str()).collect();
+        assert_eq!(wrong, ["account a032", "account a065", "account a098"]);
+        assert!(checks[0].detail.contains("no account of this name is set"), "{}", checks[0].detail);
+        let rest = &checks[ACCOUNTS];
+        assert_eq!((rest.name.as_str(), rest.status), ("accounts", Status::Ok));
+        assert!(rest.detail.starts_with("80 more accounts, 0 of which"), "{}", rest.detail);
+        let all: Vec<_> = (0..100).map(|number| status(number, true)).collect();
+        assert_eq!(accounts(&all)[ACCOUNTS].status, Status::Degraded, "what is not named counts");
     }
 }
