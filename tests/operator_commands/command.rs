@@ -5,6 +5,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::secrecy;
+
 /// What a command printed, what it said beside that, and with what it exited.
 #[derive(Debug)]
 pub(crate) struct Ran {
@@ -15,11 +17,13 @@ pub(crate) struct Ran {
 
 impl Ran {
     fn new(output: Output) -> Self {
-        Self {
+        let ran = Self {
             code: output.status.code(),
             printed: String::from_utf8(output.stdout).expect("it prints text"),
             said: String::from_utf8(output.stderr).expect("it says text"),
-        }
+        };
+        secrecy::search("a command", &format!("{} {}", ran.printed, ran.said));
+        ran
     }
 
     /// What it printed, which is one document.
@@ -41,6 +45,9 @@ impl Operator {
     }
 
     pub(crate) fn with(environment: &[(&'static str, &str)]) -> Self {
+        for (_, key) in environment.iter().filter(|(name, _)| *name == "SVIX_HOOKS_KEY") {
+            secrecy::keep(key);
+        }
         let owned = environment
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()));

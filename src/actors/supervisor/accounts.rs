@@ -148,6 +148,7 @@ impl SupervisorActor {
 
     fn open_lane(&mut self, name: &AccountName, settings: &AccountSettings) {
         self.closed.remove(name);
+        self.missing.0.remove(name);
         match self.lanes.get_mut(name) {
             Some(lane) => lane.reconfigure(settings),
             None => {
