@@ -15,8 +15,7 @@ use crate::policy::{CustomerSettings, SettingFault};
 use crate::store::{Expected, SettingKind, SettingQuery};
 
 /// What is said of a customer of whom nothing can be read.
-const HELD: &str =
-    "what is set cannot be read here, and nothing is known from before; nothing of the customer goes out";
+const HELD: &str = "what is set cannot be read here, and nothing is known from before; nothing of the customer goes out, and what it posts is refused";
 
 /// `GET /customers`: a page of them, in the order of their names.
 pub(super) async fn list(

@@ -77,6 +77,8 @@ pub enum Code {
     Overloaded,
     /// The customer has as much queued as is set for it.
     BacklogFull,
+    /// What is set for the customer cannot be read, so nothing can be decided for it.
+    SettingsUnreadable,
     /// The service is stopping.
     Stopping,
     /// A fault of the service.
@@ -117,6 +119,7 @@ impl Code {
             Self::StorageUnavailable => "storage_unavailable",
             Self::Overloaded => "overloaded",
             Self::BacklogFull => "backlog_full",
+            Self::SettingsUnreadable => "settings_unreadable",
             Self::Stopping => "stopping",
             Self::Internal => "internal",
         }
@@ -152,9 +155,11 @@ impl Code {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::StorageUnavailable | Self::Overloaded | Self::BacklogFull | Self::Stopping => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::StorageUnavailable
+            | Self::Overloaded
+            | Self::BacklogFull
+            | Self::SettingsUnreadable
+            | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -254,7 +254,7 @@ impl Known {
                 self.note_switch(customer, was_paused);
             }
             // What stood before is closer to what is wanted than nothing; and where nothing is known, nothing goes out
-            // that its filter might have held back.
+            // that its filter might have held back, and nothing is decided without it.
             Err(faults) => {
                 let faults: Vec<_> = faults
                     .iter()
@@ -264,7 +264,7 @@ impl Known {
                 if self.customers.contains_key(&customer) {
                     return error!(customer:%, version, error:%; "a customer's settings cannot be read; those before stay in force");
                 }
-                error!(customer:%, version, error:%; "a customer's settings cannot be read, and none are known from before; it is held as if paused");
+                error!(customer:%, version, error:%; "a customer's settings cannot be read, and none are known from before; it is held");
                 self.customers.insert(customer, KnownCustomer::held(*version));
             }
         }
