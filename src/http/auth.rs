@@ -73,13 +73,28 @@ pub(super) fn foreign() -> Problem {
 pub(super) fn require(request: &HttpRequest, gateway: &Gateway, scope: Scope) -> Result<Caller, Problem> {
     let caller = within(request, gateway, scope)?;
     if caller.customer.is_some() {
-        return Err(Problem::new(Code::Forbidden, "this key is for one customer, and this is not"));
+        return Err(closed());
     }
     Ok(caller)
 }
 
+/// The refusal of what is for no key of one customer.
+pub(super) fn closed() -> Problem {
+    Problem::new(Code::Forbidden, "this key is for one customer, and this is not")
+}
+
 /// The same for keys of one customer too. Whoever asks must keep the caller to what is that customer's.
 pub(super) fn within(request: &HttpRequest, gateway: &Gateway, scope: Scope) -> Result<Caller, Problem> {
+    either(request, gateway, scope, scope)
+}
+
+/// The same where a key that is for all customers needs one scope, and one that is `bound` another.
+pub(super) fn either(
+    request: &HttpRequest,
+    gateway: &Gateway,
+    scope: Scope,
+    bound: Scope,
+) -> Result<Caller, Problem> {
     let intake = gateway.intake();
     if is_open(gateway, &intake) {
         return Ok(Caller::default());
@@ -97,6 +112,7 @@ pub(super) fn within(request: &HttpRequest, gateway: &Gateway, scope: Scope) -> 
             .header(WWW_AUTHENTICATE, "Bearer")
     })?;
     gateway.store.note_key_use(&name, source);
+    let scope = if grant.customer.is_some() { bound } else { scope };
     if !grant.allows(scope) {
         return Err(Problem::new(Code::Forbidden, format!("this key lacks the scope {}", scope.as_str())));
     }

@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::auth::{self, ApiKey, Caller, Scope};
-use super::documents;
 use super::gateway::Gateway;
 use super::pages;
 use super::problem::{Code, Problem, shown};
+use super::{document_bodies, documents};
 use crate::domain::{KeyText, Timestamp, fits_key_name};
 use crate::policy::{KeyGrant, KeyRequest, KeySettings, SettingFault};
 use crate::store::{
@@ -104,8 +104,8 @@ pub(super) async fn create(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let caller = auth::require(&request, &gateway, Scope::Admin)?;
-    let document = documents::object(&request, payload, &gateway).await?;
-    let asked = KeyRequest::read(&document, gateway.store.now()).map_err(documents::refuse)?;
+    let document = document_bodies::object(&request, payload, &gateway).await?;
+    let asked = KeyRequest::read(&document, gateway.store.now()).map_err(document_bodies::refuse)?;
     let intake = gateway.intake();
     if auth::is_open(&gateway, &intake) {
         check_first(&asked.grant)?;
@@ -218,7 +218,7 @@ fn check_first(grant: &KeyGrant) -> Result<(), Problem> {
     }
     match faults.is_empty() {
         true => Ok(()),
-        false => Err(documents::refuse(faults)),
+        false => Err(document_bodies::refuse(faults)),
     }
 }
 

@@ -30,5 +30,6 @@ mod operating;
 mod redriving;
 mod replicas;
 mod sealed_secrets;
+mod self_service;
 mod stored_keys;
 mod surviving;

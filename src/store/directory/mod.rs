@@ -12,7 +12,7 @@ use super::known_customer::KnownCustomer;
 use super::known_keys::{KnownKey, KnownKeys};
 use super::settings::{Setting, SettingChanges, SettingKind};
 use crate::domain::{AccountName, Customer, KeyDigest};
-use crate::policy::{CustomerSettings, Rules, SettingFault};
+use crate::policy::{CustomerSettings, Own, Rules, SettingFault};
 
 /// Everything that is set.
 #[derive(Debug, Default)]
@@ -75,6 +75,17 @@ impl Directory {
         let mut all = known.of_files.iter().chain(&known.customers);
         let found = all.find(|(_, set)| set.settings.account.as_deref() == Some(account.as_str()));
         found.map(|(customer, _)| customer.clone())
+    }
+
+    /// Tells whether an account is set for a customer and for no other, and the customer may change it itself.
+    #[must_use]
+    pub fn is_own(&self, account: &AccountName, customer: &Customer) -> bool {
+        let known = self.read();
+        let names = |set: &KnownCustomer| set.settings.account.as_deref() == Some(account.as_str());
+        let mut all = known.of_files.iter().chain(&known.customers);
+        let is_anothers = all.any(|(other, set)| other != customer && names(set));
+        let own = known.customer(customer).filter(|_| !is_anothers);
+        own.is_some_and(|set| names(set) && set.settings.self_service.contains(&Own::Account))
     }
 
     /// Returns the rules of a customer's retries, where `all` are everybody's.
