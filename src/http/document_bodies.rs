@@ -1,6 +1,7 @@
 //! Settings as they are posted: a body becomes a document, and what is wrong with one becomes a refusal.
 
 use actix_web::HttpRequest;
+use actix_web::http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use actix_web::web::Payload;
 use serde_json::{Map, Value};
 
@@ -44,6 +45,21 @@ pub(super) async fn object(
     serde_json::from_slice(&body.bytes).map_err(|error| {
         Problem::new(Code::InvalidSettings, format!("the body must be a JSON object: {error}"))
     })
+}
+
+/// Reads a body that is an object, or that may be left out.
+pub(super) async fn object_or_none(
+    request: &HttpRequest,
+    payload: Payload,
+    gateway: &Gateway,
+) -> Result<Document, Problem> {
+    let headers = request.headers();
+    let length = headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
+    let is_empty = !headers.contains_key(TRANSFER_ENCODING) && length.is_none_or(|length| length == b"0");
+    match is_empty {
+        true => Ok(Document::new()),
+        false => object(request, payload, gateway).await,
+    }
 }
 
 /// Refuses a document with everything that is wrong with it.

@@ -1,4 +1,5 @@
-//! `/keys`: the keys that callers may show. The text of a key is in one answer, that to the request which makes it.
+//! `/keys`: the keys that callers may show. The text of a key is in one answer, that to the request which makes it. Tokens for
+//! the pages of customers are found and revoked here too, by their names, and not listed.
 
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{Data, Path, Payload, Query};
@@ -12,7 +13,7 @@ use super::gateway::Gateway;
 use super::pages;
 use super::problem::{Code, Problem, shown};
 use super::{document_bodies, documents};
-use crate::domain::{KeyText, Timestamp, fits_key_name};
+use crate::domain::{KeyText, Timestamp, fits_key_name, is_portal_name};
 use crate::policy::{KeyGrant, KeyRequest, KeySettings, SettingFault};
 use crate::store::{
     Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery,
@@ -21,7 +22,7 @@ use crate::store::{
 /// A key as it is answered.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct KeyOut {
+pub(super) struct KeyOut {
     name: String,
     /// Nothing where the key cannot be read, which opens nothing then.
     #[serde(flatten)]
@@ -56,7 +57,7 @@ impl KeyOut {
         }
     }
 
-    fn stored(setting: Setting) -> Self {
+    pub(super) fn stored(setting: Setting) -> Self {
         let document = setting.document.as_deref().unwrap_or_default();
         let document = serde_json::from_str(document).unwrap_or_default();
         Self {
@@ -154,9 +155,11 @@ pub(super) async fn find(
     let key = match intake.keys.iter().find(|key| key.name == *path) {
         Some(key) => KeyOut::of_file(key),
         None => {
-            let which = SettingQuery::One(SettingKind::Key, named(&path)?);
-            let found = gateway.store.settings(which).await?.pop();
-            let found = found.filter(|setting| setting.document.is_some());
+            let name = named(&path)?;
+            let found = match stored(&gateway, SettingKind::Key, &name).await? {
+                None if is_portal_name(&name) => stored(&gateway, SettingKind::Portal, &name).await?,
+                found => found,
+            };
             KeyOut::stored(found.ok_or_else(|| absent(&path))?)
         }
     };
@@ -183,8 +186,17 @@ pub(super) async fn revoke(
         true => Expected::Present,
         false => Expected::NotLastAdmin,
     };
-    let change = change(&caller, named(&path)?, SettingCause::Delete, None, expected);
-    match gateway.store.change_setting(change).await? {
+    let gone = change(&caller, named(&path)?, SettingCause::Delete, None, expected);
+    let mut changed = gateway.store.change_setting(gone.clone()).await?;
+    if changed == SettingChanged::Refused(None) && is_portal_name(&path) {
+        let gone = SettingChange {
+            kind: SettingKind::Portal,
+            expected: Expected::Present,
+            ..gone
+        };
+        changed = gateway.store.change_setting(gone).await?;
+    }
+    match changed {
         SettingChanged::Written { .. } => {}
         SettingChanged::Refused(Some(_)) => {
             let detail = "this is the last key with the scope admin; make another one first, or nobody could make \
@@ -238,6 +250,12 @@ fn change(
         sealed: None,
         key: caller.key.clone(),
     }
+}
+
+async fn stored(gateway: &Gateway, kind: SettingKind, name: &str) -> Result<Option<Setting>, Problem> {
+    let which = SettingQuery::One(kind, name.to_owned());
+    let found = gateway.store.settings(which).await?.pop();
+    Ok(found.filter(|setting| setting.document.is_some()))
 }
 
 /// Reads a path's name. One that no key can have is not asked for: the store need not take it.

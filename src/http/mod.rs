@@ -25,6 +25,7 @@ mod list;
 mod one_customer;
 mod pages;
 mod parameters;
+mod portal;
 mod preview;
 mod problem;
 mod redrive_request;
@@ -102,6 +103,13 @@ pub fn routes(config: &mut ServiceConfig) {
             ],
         ))
         .service(resource("/customers/{id}/preview", [(Method::POST, web::post().to(preview::preview))]))
+        .service(resource(
+            "/customers/{id}/portal-access",
+            [
+                (Method::POST, web::post().to(portal::create)),
+                (Method::GET, web::get().to(portal::list)),
+            ],
+        ))
         .service(resource("/customers/{id}/versions", [(Method::GET, web::get().to(customers::versions))]))
         .service(resource("/customers/{id}/rollback", [(Method::POST, web::post().to(customers::roll_back))]))
         .service(resource("/customers/{id}/pause", [(Method::POST, web::post().to(customers::pause))]))

@@ -49,6 +49,8 @@ pub enum Code {
     KeyExists,
     /// Without this key nobody could change keys any more.
     LastAdminKey,
+    /// The customer has as many tokens for its page as it may have.
+    TooManyPortalTokens,
     /// A redrive cannot be made like that; `errors` says why.
     InvalidRedrive,
     /// The redrive is in another state than it must be.
@@ -105,6 +107,7 @@ impl Code {
             Self::AccountUnusable => "account_unusable",
             Self::KeyExists => "key_exists",
             Self::LastAdminKey => "last_admin_key",
+            Self::TooManyPortalTokens => "too_many_portal_tokens",
             Self::InvalidRedrive => "invalid_redrive",
             Self::RedriveConflict => "redrive_conflict",
             Self::TooManyRedrives => "too_many_redrives",
@@ -148,6 +151,7 @@ impl Code {
             | Self::AccountUnusable
             | Self::KeyExists
             | Self::LastAdminKey
+            | Self::TooManyPortalTokens
             | Self::RedriveConflict
             | Self::TooManyRedrives
             | Self::NotDead => StatusCode::CONFLICT,

@@ -68,6 +68,8 @@ const TABLE: &[Row] = &[
     ("GET /customers", "", "", "read", [200, 200, 200]),
     ("GET /customers/{customer}", "", "", "read", [200, 200, 404]),
     ("GET /customers/{customer}/versions", "", "", "read", [200, 200, 404]),
+    ("POST /customers/{customer}/portal-access", "", "", "operate", [201, 403, 403]),
+    ("GET /customers/{customer}/portal-access", "", "", "read", [200, 403, 403]),
     ("POST /customers/{customer}/preview", "", r#"{"settings": {}}"#, "operate", [200, 403, 403]),
     (
         "PUT /customers/{customer}",

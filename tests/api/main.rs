@@ -27,6 +27,7 @@ mod holding_back;
 mod keys;
 mod looking_up;
 mod operating;
+mod portal;
 mod redriving;
 mod replicas;
 mod sealed_secrets;

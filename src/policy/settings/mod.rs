@@ -6,6 +6,7 @@ mod key;
 mod members;
 mod own;
 mod patch;
+mod portal;
 mod retry;
 
 pub use account::{SvixAccount, check_account_name};
@@ -14,4 +15,5 @@ pub use key::{KeyGrant, KeyRequest, KeySettings};
 pub use members::{Fault, Spelling};
 pub use own::Own;
 pub use patch::{difference, merge};
+pub use portal::PortalRequest;
 pub use retry::{RetryBounds, RetrySettings};

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::known_account::KnownAccount;
 use super::known_customer::KnownCustomer;
 use super::known_keys::{KnownKey, KnownKeys};
+use super::known_portals::KnownPortals;
 use super::settings::{Setting, SettingChanges, SettingKind};
 use crate::domain::{AccountName, Customer, KeyDigest};
 use crate::policy::{CustomerSettings, Own, Rules, SettingFault};
@@ -26,6 +27,7 @@ struct Known {
     /// What files say, which holds whatever else does.
     of_files: HashMap<Customer, Arc<KnownCustomer>>,
     keys: KnownKeys,
+    portals: KnownPortals,
     accounts: HashMap<AccountName, Arc<KnownAccount>>,
     /// Those that were changed since somebody last asked for that.
     changed_accounts: HashSet<AccountName>,
@@ -46,7 +48,13 @@ impl Directory {
         self.read().keys.find(digest)
     }
 
-    /// Tells whether the store keeps any key.
+    /// Returns the token for a customer's page that has this digest.
+    #[must_use]
+    pub fn portal(&self, digest: &KeyDigest) -> Option<Arc<KnownKey>> {
+        self.read().portals.find(digest)
+    }
+
+    /// Tells whether the store keeps any key. Tokens for pages are none.
     #[must_use]
     pub fn has_keys(&self) -> bool {
         !self.read().keys.is_empty()
@@ -222,6 +230,7 @@ impl Known {
         match change.kind {
             SettingKind::Customer => self.apply_to_customer(change),
             SettingKind::Key => self.keys.apply(change),
+            SettingKind::Portal => self.portals.apply(change),
             SettingKind::Account => self.apply_to_account(change),
         }
     }
