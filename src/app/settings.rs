@@ -10,7 +10,7 @@ use crate::config::{self, Config, UnknownCustomer};
 use crate::domain::{AccountName, Customer};
 use crate::http::{ApiKey, Intake, PayloadForm};
 use crate::policy::{
-    Backoff, GateRules, Pace, Patience, Routing, Rules, Share, SvixAccount, UnknownCustomers,
+    Backoff, GateRules, Pace, Patience, RetryBounds, Routing, Rules, Share, SvixAccount, UnknownCustomers,
 };
 use crate::secrets::last_four;
 use crate::store::Retention;
@@ -76,6 +76,17 @@ fn operators_account(config: &Config) -> SvixAccount {
     }
 }
 
+/// Works out what customers may set of their own retries: as much as holds for all.
+fn retry_bounds(config: &Config) -> RetryBounds {
+    let retry = &config.retry;
+    RetryBounds {
+        max_attempts: retry.max_attempts,
+        max_backoff_ms: retry.max_backoff_ms,
+        max_age_s: (retry.max_age_s > 0).then_some(retry.max_age_s),
+        request_timeout_ms: config.svix.request_timeout_ms,
+    }
+}
+
 /// Works out how long what has come to an end is kept.
 pub(super) fn retention(store: &config::Store) -> Retention {
     let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
@@ -107,6 +118,7 @@ pub(super) fn intake(config: &Config) -> anyhow::Result<Intake> {
         },
         operators_account: operators_account(config),
         own_accounts: own_accounts(config)?,
+        retry_bounds: retry_bounds(config),
         client: client(config)?,
         redrive_rate: config.svix.requests_per_second,
         key: config.idempotency.key.clone(),

@@ -15,12 +15,15 @@ use super::backlog::Slot;
 use super::body;
 use super::decision::{self, Decided};
 use super::gateway::{Gateway, PayloadForm};
-use super::problem::{Code, Problem};
+use super::problem::{self, Code, Problem};
 use crate::actors::messages::{Notify, Reservation};
 use crate::domain::{Customer, EventId, NotificationId, Origin, State, Timestamp};
 use crate::envelope::{Envelope, EnvelopeErrors, Limits, content_digest, same_content};
 use crate::policy::Verdict;
 use crate::store::{Accepted, Existing, KnownCustomer, Leased, NewNotification};
+
+/// Seconds after which to come again where what is set cannot be read: somebody must write it anew.
+const HELD_S: u32 = 30;
 
 /// What the caller is told of an accepted event.
 #[derive(Serialize)]
@@ -117,6 +120,9 @@ fn read(
         .map_err(EnvelopeErrors::from)?;
     let (customer, customer_rule) = decision::find_customer(&envelope, &intake, &caller)?;
     let set = gateway.store.directory().customer(&customer);
+    if set.as_ref().is_some_and(|set| set.is_held()) {
+        return Err(unreadable(&customer));
+    }
     let named = decision::find_application(&envelope, &intake, &caller)?;
     let Decided { route, verdict } =
         decision::decide(&envelope, body, &customer, set.as_deref(), named, &intake)?;
@@ -151,6 +157,13 @@ fn read(
         filtered: verdict.as_ref().is_some_and(|verdict| !verdict.passes),
     };
     Ok(Posted { new, set, verdict })
+}
+
+/// Refuses what nobody can decide about: the filter might hold it back, and it might go elsewhere.
+fn unreadable(customer: &Customer) -> Problem {
+    let name = problem::shown(customer.as_str());
+    let detail = format!("what is set for customer {name} cannot be read here, so nothing of it is accepted");
+    Problem::new(Code::SettingsUnreadable, detail).retry_after(HELD_S)
 }
 
 /// Answers a post for which there is no room: where it is a repeat, it needs none.

@@ -1,17 +1,17 @@
-//! `/accounts`: accounts at Svix beside the operator's own. Of a token only its end is ever shown.
+//! `/accounts`: accounts at Svix beside the operator's own. Of a token only its end is ever shown. A customer may write
+//! one of its own.
 
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::auth::{self, Scope};
-use super::credentials;
 use super::document_shapes::DocumentOut;
 use super::documents::{self, Place, Written};
 use super::gateway::Gateway;
-use super::pages;
 use super::parameters::{self, Faults};
 use super::problem::{Code, Problem, shown};
+use super::{condition, credentials, document_bodies, pages, self_service};
 use crate::domain::AccountName;
 use crate::policy::check_account_name;
 use crate::store::{SettingKind, SettingQuery};
@@ -54,12 +54,13 @@ pub(super) async fn find(
     path: Path<String>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let account = Named::new(&request, &gateway, &path, Scope::Read)?;
+    let account = Named::or_own(&request, &gateway, &path, Scope::Read, Scope::Read)?;
     if account.is_operators() {
         return Ok(operators(&gateway).respond(false));
     }
-    let setting = account.place().find().await?;
-    Ok(DocumentOut::stored(setting).respond(false))
+    let found = DocumentOut::stored(account.place().find().await?);
+    let by = account.caller.shown(found.by);
+    Ok(DocumentOut { by, ..found }.respond(false))
 }
 
 /// `PUT /accounts/{id}`: sets everything.
@@ -69,8 +70,11 @@ pub(super) async fn put(
     payload: Payload,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let account = Named::to_write(&request, &gateway, &path)?;
-    let written = account.place().put(&request, payload).await?;
+    let account = Named::or_own(&request, &gateway, &path, Scope::Admin, Scope::Operate)?;
+    let written = match account.is_own() {
+        true => account.write_own(&request, payload, true).await?,
+        false => account.writable()?.place().put(&request, payload).await?,
+    };
     account.checked(written).await
 }
 
@@ -81,8 +85,11 @@ pub(super) async fn patch(
     payload: Payload,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let account = Named::to_write(&request, &gateway, &path)?;
-    let written = account.place().patch(&request, payload).await?;
+    let account = Named::or_own(&request, &gateway, &path, Scope::Admin, Scope::Operate)?;
+    let written = match account.is_own() {
+        true => account.write_own(&request, payload, false).await?,
+        false => account.writable()?.place().patch(&request, payload).await?,
+    };
     account.checked(written).await
 }
 
@@ -128,7 +135,7 @@ pub(super) async fn check(
     path: Path<String>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let account = Named::new(&request, &gateway, &path, Scope::Operate)?;
+    let account = Named::or_own(&request, &gateway, &path, Scope::Operate, Scope::Operate)?;
     if account.is_operators() {
         return Err(set_by_file());
     }
@@ -146,7 +153,10 @@ struct Named<'a> {
 
 impl<'a> Named<'a> {
     fn new(request: &HttpRequest, gateway: &'a Gateway, path: &str, scope: Scope) -> Result<Self, Problem> {
-        let caller = auth::require(request, gateway, scope)?;
+        Self::of(auth::require(request, gateway, scope)?, gateway, path)
+    }
+
+    fn of(caller: auth::Caller, gateway: &'a Gateway, path: &str) -> Result<Self, Problem> {
         check_account_name(path)
             .map_err(|why| Problem::new(Code::NotFound, format!("{} {why}", shown(path))))?;
         Ok(Self {
@@ -156,12 +166,49 @@ impl<'a> Named<'a> {
         })
     }
 
+    /// Reads what is asked for by a key for all customers with one scope, or by a `bound` one with the other of what
+    /// is its customer's own. To that one everything else is closed, whether it is there or not.
+    fn or_own(
+        request: &HttpRequest,
+        gateway: &'a Gateway,
+        path: &str,
+        scope: Scope,
+        bound: Scope,
+    ) -> Result<Self, Problem> {
+        let caller = auth::either(request, gateway, scope, bound)?;
+        self_service::own_account(gateway, &caller, &AccountName::new(path))?;
+        Self::of(caller, gateway, path)
+    }
+
     fn to_write(request: &HttpRequest, gateway: &'a Gateway, path: &str) -> Result<Self, Problem> {
         let account = Self::new(request, gateway, path, Scope::Admin)?;
-        match account.is_operators() {
+        account.writable()?;
+        Ok(account)
+    }
+
+    fn writable(&self) -> Result<&Self, Problem> {
+        match self.is_operators() {
             true => Err(set_by_file()),
-            false => Ok(account),
+            false => Ok(self),
         }
+    }
+
+    /// Tells whether it is the caller's own.
+    fn is_own(&self) -> bool {
+        self.caller.customer.is_some()
+    }
+
+    /// Writes what its customer may write of it, all of that or some.
+    async fn write_own(
+        &self,
+        request: &HttpRequest,
+        payload: Payload,
+        all: bool,
+    ) -> Result<Written, Problem> {
+        let expected = condition::expected(request)?;
+        let asked = document_bodies::read(request, payload, self.gateway).await?;
+        let patch = self_service::account_patch(asked, all)?;
+        self.place().apply(&patch, expected, all).await
     }
 
     fn is_operators(&self) -> bool {
@@ -174,7 +221,11 @@ impl<'a> Named<'a> {
             kind: SettingKind::Account,
             name: self.name.as_str(),
             caller: self.caller.clone(),
-            check: Box::new(|document, there| credentials::check(self.gateway, &self.name, document, there)),
+            check: Box::new(|document, there| {
+                // By what has been written anywhere up to now.
+                self_service::own_account(self.gateway, &self.caller, &self.name)?;
+                credentials::check(self.gateway, &self.name, document, there)
+            }),
         }
     }
 

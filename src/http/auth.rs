@@ -69,21 +69,33 @@ pub(super) fn foreign() -> Problem {
 }
 
 /// Lets a request pass that shows a key with this scope, and that is for all customers. Without any keys, only this
-/// machine can reach the service, and every request passes.
+/// machine can reach the service, and every request passes; but a token for a customer's page stays what it is.
 pub(super) fn require(request: &HttpRequest, gateway: &Gateway, scope: Scope) -> Result<Caller, Problem> {
     let caller = within(request, gateway, scope)?;
     if caller.customer.is_some() {
-        return Err(Problem::new(Code::Forbidden, "this key is for one customer, and this is not"));
+        return Err(closed());
     }
     Ok(caller)
 }
 
+/// The refusal of what is for no key of one customer.
+pub(super) fn closed() -> Problem {
+    Problem::new(Code::Forbidden, "this key is for one customer, and this is not")
+}
+
 /// The same for keys of one customer too. Whoever asks must keep the caller to what is that customer's.
 pub(super) fn within(request: &HttpRequest, gateway: &Gateway, scope: Scope) -> Result<Caller, Problem> {
+    either(request, gateway, scope, scope)
+}
+
+/// The same where a key that is for all customers needs one scope, and one that is `bound` another.
+pub(super) fn either(
+    request: &HttpRequest,
+    gateway: &Gateway,
+    scope: Scope,
+    bound: Scope,
+) -> Result<Caller, Problem> {
     let intake = gateway.intake();
-    if is_open(gateway, &intake) {
-        return Ok(Caller::default());
-    }
     let shown = request
         .headers()
         .get(AUTHORIZATION)
@@ -92,11 +104,17 @@ pub(super) fn within(request: &HttpRequest, gateway: &Gateway, scope: Scope) -> 
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let digest = KeyDigest::of(shown.map_or("", |(_, key)| key.trim()));
-    let (name, grant, source) = find(gateway, &intake, &digest).ok_or_else(|| {
-        Problem::new(Code::Unauthorized, "show a key as `Authorization: Bearer <key>`")
-            .header(WWW_AUTHENTICATE, "Bearer")
-    })?;
-    gateway.store.note_key_use(&name, source);
+    let Some((name, grant, source)) = find(gateway, &intake, &digest) else {
+        if is_open(gateway, &intake) {
+            return Ok(Caller::default());
+        }
+        let detail = "show a key as `Authorization: Bearer <key>`";
+        return Err(Problem::new(Code::Unauthorized, detail).header(WWW_AUTHENTICATE, "Bearer"));
+    };
+    if let Some(source) = source {
+        gateway.store.note_key_use(&name, source);
+    }
+    let scope = if grant.customer.is_some() { bound } else { scope };
     if !grant.allows(scope) {
         return Err(Problem::new(Code::Forbidden, format!("this key lacks the scope {}", scope.as_str())));
     }
@@ -111,23 +129,31 @@ pub(super) fn is_open(gateway: &Gateway, intake: &Intake) -> bool {
     intake.keys.is_empty() && !gateway.store.directory().has_keys()
 }
 
-/// Finds the key that is shown, with its name: of the configuration, or of the store and still good.
-fn find(gateway: &Gateway, intake: &Intake, digest: &KeyDigest) -> Option<(String, KeyGrant, KeySource)> {
+/// Finds the key that is shown, with its name: of the configuration, or of the store and still good. Where it is kept is
+/// told of those whose uses are noted.
+fn find(
+    gateway: &Gateway,
+    intake: &Intake,
+    digest: &KeyDigest,
+) -> Option<(String, KeyGrant, Option<KeySource>)> {
     // Looks at every key, so that the time tells nothing about which one comes close.
     let configured = intake.keys.iter().fold(None, |found, key| {
         let same = key.digest.as_bytes().ct_eq(digest.as_bytes());
         if bool::from(same) { Some(key) } else { found }
     });
-    let stored = gateway.store.directory().key(digest);
+    let directory = gateway.store.directory();
+    let stored = directory.key(digest).map(|key| (key, Some(KeySource::Store)));
+    let stored = stored.or_else(|| directory.portal(digest).map(|token| (token, None)));
     if let Some(ApiKey { name, scopes, .. }) = configured {
         let grant = KeyGrant {
             scopes: scopes.clone(),
             customer: None,
             expires_at: None,
         };
-        return Some((name.clone(), grant, KeySource::File));
+        return Some((name.clone(), grant, Some(KeySource::File)));
     }
     let now = gateway.store.now();
-    let good = stored.filter(|key| key.grant.expires_at.is_none_or(|expires_at| now < expires_at))?;
-    Some((good.name.clone(), good.grant.clone(), KeySource::Store))
+    let (good, source) =
+        stored.filter(|(key, _)| key.grant.expires_at.is_none_or(|expires_at| now < expires_at))?;
+    Some((good.name.clone(), good.grant.clone(), source))
 }

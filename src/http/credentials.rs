@@ -3,7 +3,8 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::documents::{self, Checked, Document};
+use super::document_bodies::{self, Document};
+use super::documents::Checked;
 use super::gateway::Gateway;
 use super::problem::{Code, Problem};
 use crate::domain::AccountName;
@@ -34,7 +35,7 @@ pub(super) fn check(
         (Ok(given), Ok(account)) => (given, account),
         (given, read) => {
             let faults = given.err().into_iter().chain(read.err().unwrap_or_default());
-            return Err(documents::refuse(faults.collect()));
+            return Err(document_bodies::refuse(faults.collect()));
         }
     };
     let before = there.and_then(|there| KnownAccount::of(there).ok());
@@ -97,7 +98,7 @@ fn token(given: Option<Value>) -> Result<Option<SecretString>, SettingFault> {
 }
 
 fn refuse_token(detail: String) -> Problem {
-    documents::refuse(vec![SettingFault {
+    document_bodies::refuse(vec![SettingFault {
         pointer: "/token".to_owned(),
         detail,
     }])

@@ -6,17 +6,12 @@ use serde_json::json;
 
 use super::auth::{self, Scope};
 use super::document_shapes::DocumentOut;
-use super::documents::{self, Checked, Document, Place};
 use super::gateway::Gateway;
+use super::one_customer::{Named, of_file};
 use super::pages;
-use super::problem::{Code, Problem, shown};
-use crate::domain::{AccountName, Customer};
-use crate::policy::{CustomerSettings, SettingFault};
+use super::problem::{Code, Problem};
+use crate::domain::Customer;
 use crate::store::{Expected, SettingKind, SettingQuery};
-
-/// What is said of a customer of whom nothing can be read.
-const HELD: &str =
-    "what is set cannot be read here, and nothing is known from before; nothing of the customer goes out";
 
 /// `GET /customers`: a page of them, in the order of their names.
 pub(super) async fn list(
@@ -89,14 +84,27 @@ pub(super) async fn put(
     Ok(customer.place().put(&request, payload).await?.respond())
 }
 
-/// `PATCH /customers/{id}`: sets what the merge patch names.
+/// `PATCH /customers/{id}`: sets what the merge patch names. A customer may change some of that itself.
 pub(super) async fn patch(
     request: HttpRequest,
     path: Path<String>,
     payload: Payload,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let customer = Named::to_write(&request, &gateway, &path, Scope::Admin)?;
+    let caller = auth::either(&request, &gateway, Scope::Admin, Scope::Operate)?;
+    if let Some(own) = caller.customer.clone() {
+        if own.as_str() != *path {
+            return Err(auth::closed());
+        }
+        let customer = Named {
+            gateway: &gateway,
+            name: own,
+            caller,
+        };
+        return customer.patch_own(&request, payload).await;
+    }
+    let customer = Named::of(caller, &gateway, &path)?;
+    customer.stored()?;
     Ok(customer.place().patch(&request, payload).await?.respond())
 }
 
@@ -162,106 +170,4 @@ async fn set_paused(
     let patch = json!({ "paused": paused });
     let place = customer.place();
     Ok(place.apply(&patch, Expected::Anything, create).await?.respond())
-}
-
-/// A customer that a request names, and who asks.
-struct Named<'a> {
-    gateway: &'a Gateway,
-    name: Customer,
-    caller: auth::Caller,
-}
-
-impl<'a> Named<'a> {
-    /// Reads what is asked for by anybody who may look.
-    fn to_read(request: &HttpRequest, gateway: &'a Gateway, path: &str) -> Result<Self, Problem> {
-        Self::of(auth::within(request, gateway, Scope::Read)?, gateway, path)
-    }
-
-    fn of(caller: auth::Caller, gateway: &'a Gateway, path: &str) -> Result<Self, Problem> {
-        let name = Customer::parse(path)
-            .map_err(|error| Problem::new(Code::NotFound, format!("{} {error}", shown(path))))?;
-        Ok(Self {
-            gateway,
-            name,
-            caller,
-        })
-    }
-
-    /// Reads what is to be changed, by those who may and where it is not a file that says what is set.
-    fn to_write(
-        request: &HttpRequest,
-        gateway: &'a Gateway,
-        path: &str,
-        scope: Scope,
-    ) -> Result<Self, Problem> {
-        let named = Self::of(auth::require(request, gateway, scope)?, gateway, path)?;
-        if gateway.store.directory().is_of_file(&named.name) {
-            let detail = "a configuration file says what is set here; change it there";
-            return Err(Problem::new(Code::SetByFile, detail));
-        }
-        Ok(named)
-    }
-
-    /// Finds what is set, where the caller may know that.
-    async fn find(&self) -> Result<DocumentOut, Problem> {
-        let (place, directory) = (self.seen()?, self.gateway.store.directory());
-        let known = directory.customer(&self.name);
-        let failures = known.as_ref().and_then(|known| known.filter_failures());
-        let held = known.as_ref().is_some_and(|known| known.is_held());
-        let found = match known.filter(|_| directory.is_of_file(&self.name)) {
-            Some(known) => of_file(&self.name, &known.settings),
-            None => DocumentOut::stored(place.find().await?),
-        };
-        Ok(DocumentOut {
-            by: self.caller.shown(found.by),
-            filter_failures: failures.map(Into::into),
-            held: held.then_some(HELD),
-            ..found
-        })
-    }
-
-    /// Its place, where the caller may know of it; else it is as if nothing were there.
-    fn seen(&self) -> Result<Place<'_>, Problem> {
-        let place = self.place();
-        match self.caller.sees(&self.name) {
-            true => Ok(place),
-            false => Err(place.absent()),
-        }
-    }
-
-    fn place(&self) -> Place<'_> {
-        Place {
-            gateway: self.gateway,
-            kind: SettingKind::Customer,
-            name: self.name.as_str(),
-            caller: self.caller.clone(),
-            check: Box::new(|document, _| check(self.gateway, document)),
-        }
-    }
-}
-
-fn check(gateway: &Gateway, document: &Document) -> Result<Checked, Problem> {
-    let settings = CustomerSettings::check(document).map_err(documents::refuse)?;
-    if let Some(name) = settings.account.as_deref() {
-        let account = AccountName::new(name);
-        if account != gateway.intake().routing.account
-            && gateway.store.directory().account(&account).is_none()
-        {
-            return Err(documents::refuse(vec![SettingFault {
-                pointer: "/account".to_owned(),
-                detail: format!(
-                    "{} is no account that is set; it can be made with PUT /accounts/{name}",
-                    shown(name)
-                ),
-            }]));
-        }
-    }
-    Ok(Checked {
-        document: json!(settings),
-        sealed: None,
-    })
-}
-
-fn of_file(customer: &Customer, settings: &CustomerSettings) -> DocumentOut {
-    DocumentOut::of_file(customer.as_str().to_owned(), json!(settings))
 }

@@ -9,24 +9,20 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::auth::Caller;
-use super::document_shapes::{DocumentOut, READ_ONLY, VersionOut, parse};
+use super::document_bodies::{Document, read};
+use super::document_shapes::{DocumentOut, VersionOut, parse};
 use super::gateway::Gateway;
-use super::problem::{Code, Detail, Problem, shown};
+use super::problem::{Code, Problem, shown};
 use super::{body, condition};
 use crate::actors::messages::FollowSettings;
-use crate::policy::{SettingFault, merge};
+use crate::policy::merge;
 use crate::secrets::Sealed;
 use crate::store::{
     Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery, SettingVersion,
 };
 
-/// The largest document, in bytes.
-const LARGEST: usize = 64 * 1024;
-
 /// How often a patch is tried anew where others change the same meanwhile.
 const TRIES: usize = 8;
-
-pub(super) type Document = Map<String, Value>;
 
 /// What `POST …/rollback` says.
 #[derive(Deserialize)]
@@ -233,8 +229,12 @@ impl Place<'_> {
         let (kind, name, version) = (setting.kind, setting.name.as_str(), setting.version);
         info!(kind:%, name:% = shown(name), version, key = self.caller.key.as_deref().unwrap_or_default(); "settings were written");
         follow(self.gateway).await;
+        let now = DocumentOut::stored(setting);
         Ok(Written {
-            now: DocumentOut::stored(setting),
+            now: DocumentOut {
+                by: self.caller.shown(now.by),
+                ..now
+            },
             created,
         })
     }
@@ -259,44 +259,4 @@ pub(super) async fn follow(gateway: &Gateway) {
     if let Ok(Err(error)) = gateway.follower.send(FollowSettings).await {
         warn!(error:%; "settings were written and are not in force here yet");
     }
-}
-
-/// Reads a body that is a document.
-async fn read(request: &HttpRequest, payload: Payload, gateway: &Gateway) -> Result<Document, Problem> {
-    let mut document = object(request, payload, gateway).await?;
-    leave_out_read_only(&mut document);
-    Ok(document)
-}
-
-/// Leaves out what an answer has beside the settings, so that an answer can be sent back as it came.
-pub(super) fn leave_out_read_only(document: &mut Document) {
-    READ_ONLY.iter().for_each(|name| drop(document.remove(*name)));
-}
-
-/// Reads a body that is an object.
-pub(super) async fn object(
-    request: &HttpRequest,
-    payload: Payload,
-    gateway: &Gateway,
-) -> Result<Document, Problem> {
-    let body = body::read(request, payload, gateway).await?;
-    if body.bytes.len() > LARGEST {
-        return Err(Problem::new(Code::BodyTooLarge, format!("settings have at most {LARGEST} bytes")));
-    }
-    serde_json::from_slice(&body.bytes).map_err(|error| {
-        Problem::new(Code::InvalidSettings, format!("the body must be a JSON object: {error}"))
-    })
-}
-
-pub(super) fn refuse(faults: Vec<SettingFault>) -> Problem {
-    let words: Vec<_> = faults
-        .iter()
-        .map(|fault| format!("{} {}", fault.pointer, fault.detail))
-        .collect();
-    let details = faults.into_iter().map(|fault| Detail {
-        code: "invalid_member",
-        pointer: fault.pointer,
-        detail: fault.detail,
-    });
-    Problem::new(Code::InvalidSettings, words.join("; ")).with_errors(details.collect())
 }

@@ -11,7 +11,7 @@ use super::auth::ApiKey;
 use super::backlog::Backlogs;
 use crate::actors::messages::{FollowSettings, GetHealth, GetStats, Notify, OwnAccounts, Redeliver, Room};
 use crate::envelope::KeyPart;
-use crate::policy::{Routing, SvixAccount};
+use crate::policy::{RetryBounds, Routing, SvixAccount};
 use crate::store::Store;
 use crate::svix::ClientOptions;
 
@@ -37,6 +37,8 @@ pub struct Intake {
     pub operators_account: SvixAccount,
     /// How others become usable.
     pub own_accounts: OwnAccounts,
+    /// The most that customers may set of their own retries.
+    pub retry_bounds: RetryBounds,
     /// How Svix is reached where an account is tried.
     pub client: ClientOptions,
     /// What makes two posts the same event.

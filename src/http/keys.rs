@@ -1,4 +1,5 @@
-//! `/keys`: the keys that callers may show. The text of a key is in one answer, that to the request which makes it.
+//! `/keys`: the keys that callers may show. The text of a key is in one answer, that to the request which makes it. Tokens for
+//! the pages of customers are found and revoked here too, by their names, and not listed.
 
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{Data, Path, Payload, Query};
@@ -8,11 +9,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::auth::{self, ApiKey, Caller, Scope};
-use super::documents;
 use super::gateway::Gateway;
 use super::pages;
 use super::problem::{Code, Problem, shown};
-use crate::domain::{KeyText, Timestamp, fits_key_name};
+use super::{document_bodies, documents};
+use crate::domain::{KeyText, Timestamp, fits_key_name, is_portal_name};
 use crate::policy::{KeyGrant, KeyRequest, KeySettings, SettingFault};
 use crate::store::{
     Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingKind, SettingQuery,
@@ -21,7 +22,7 @@ use crate::store::{
 /// A key as it is answered.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct KeyOut {
+pub(super) struct KeyOut {
     name: String,
     /// Nothing where the key cannot be read, which opens nothing then.
     #[serde(flatten)]
@@ -56,7 +57,7 @@ impl KeyOut {
         }
     }
 
-    fn stored(setting: Setting) -> Self {
+    pub(super) fn stored(setting: Setting) -> Self {
         let document = setting.document.as_deref().unwrap_or_default();
         let document = serde_json::from_str(document).unwrap_or_default();
         Self {
@@ -104,8 +105,8 @@ pub(super) async fn create(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let caller = auth::require(&request, &gateway, Scope::Admin)?;
-    let document = documents::object(&request, payload, &gateway).await?;
-    let asked = KeyRequest::read(&document, gateway.store.now()).map_err(documents::refuse)?;
+    let document = document_bodies::object(&request, payload, &gateway).await?;
+    let asked = KeyRequest::read(&document, gateway.store.now()).map_err(document_bodies::refuse)?;
     let intake = gateway.intake();
     if auth::is_open(&gateway, &intake) {
         check_first(&asked.grant)?;
@@ -154,9 +155,11 @@ pub(super) async fn find(
     let key = match intake.keys.iter().find(|key| key.name == *path) {
         Some(key) => KeyOut::of_file(key),
         None => {
-            let which = SettingQuery::One(SettingKind::Key, named(&path)?);
-            let found = gateway.store.settings(which).await?.pop();
-            let found = found.filter(|setting| setting.document.is_some());
+            let name = named(&path)?;
+            let found = match stored(&gateway, SettingKind::Key, &name).await? {
+                None if is_portal_name(&name) => stored(&gateway, SettingKind::Portal, &name).await?,
+                found => found,
+            };
             KeyOut::stored(found.ok_or_else(|| absent(&path))?)
         }
     };
@@ -183,8 +186,17 @@ pub(super) async fn revoke(
         true => Expected::Present,
         false => Expected::NotLastAdmin,
     };
-    let change = change(&caller, named(&path)?, SettingCause::Delete, None, expected);
-    match gateway.store.change_setting(change).await? {
+    let gone = change(&caller, named(&path)?, SettingCause::Delete, None, expected);
+    let mut changed = gateway.store.change_setting(gone.clone()).await?;
+    if changed == SettingChanged::Refused(None) && is_portal_name(&path) {
+        let gone = SettingChange {
+            kind: SettingKind::Portal,
+            expected: Expected::Present,
+            ..gone
+        };
+        changed = gateway.store.change_setting(gone).await?;
+    }
+    match changed {
         SettingChanged::Written { .. } => {}
         SettingChanged::Refused(Some(_)) => {
             let detail = "this is the last key with the scope admin; make another one first, or nobody could make \
@@ -218,7 +230,7 @@ fn check_first(grant: &KeyGrant) -> Result<(), Problem> {
     }
     match faults.is_empty() {
         true => Ok(()),
-        false => Err(documents::refuse(faults)),
+        false => Err(document_bodies::refuse(faults)),
     }
 }
 
@@ -238,6 +250,12 @@ fn change(
         sealed: None,
         key: caller.key.clone(),
     }
+}
+
+async fn stored(gateway: &Gateway, kind: SettingKind, name: &str) -> Result<Option<Setting>, Problem> {
+    let which = SettingQuery::One(kind, name.to_owned());
+    let found = gateway.store.settings(which).await?.pop();
+    Ok(found.filter(|setting| setting.document.is_some()))
 }
 
 /// Reads a path's name. One that no key can have is not asked for: the store need not take it.

@@ -13,6 +13,7 @@ mod credentials;
 mod customers;
 mod dead_letters;
 mod decision;
+mod document_bodies;
 mod document_shapes;
 mod documents;
 mod find;
@@ -21,13 +22,16 @@ mod health;
 mod history;
 mod keys;
 mod list;
+mod one_customer;
 mod pages;
 mod parameters;
+mod portal;
 mod preview;
 mod problem;
 mod redrive_request;
 mod redrives;
 mod reseal;
+mod self_service;
 mod shapes;
 mod span;
 mod stats;
@@ -99,6 +103,13 @@ pub fn routes(config: &mut ServiceConfig) {
             ],
         ))
         .service(resource("/customers/{id}/preview", [(Method::POST, web::post().to(preview::preview))]))
+        .service(resource(
+            "/customers/{id}/portal-access",
+            [
+                (Method::POST, web::post().to(portal::create)),
+                (Method::GET, web::get().to(portal::list)),
+            ],
+        ))
         .service(resource("/customers/{id}/versions", [(Method::GET, web::get().to(customers::versions))]))
         .service(resource("/customers/{id}/rollback", [(Method::POST, web::post().to(customers::roll_back))]))
         .service(resource("/customers/{id}/pause", [(Method::POST, web::post().to(customers::pause))]))

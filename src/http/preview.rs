@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::auth::{self, Caller, Scope};
 use super::decision::{self, Decided};
-use super::documents::{self, Document, refuse};
+use super::document_bodies::{self, Document, refuse};
 use super::gateway::{Gateway, Intake};
 use super::problem::{Code, Problem, shown};
 use crate::domain::{Customer, EventId, NotificationId, State, Timestamp};
@@ -79,7 +79,7 @@ pub(super) async fn preview(
     auth::require(&request, &gateway, Scope::Operate)?;
     let customer = Customer::parse(&path)
         .map_err(|error| Problem::new(Code::NotFound, format!("{} {error}", shown(&path))))?;
-    let asked = Asked::read(documents::object(&request, payload, &gateway).await?)?;
+    let asked = Asked::read(document_bodies::object(&request, payload, &gateway).await?)?;
     let proposed = Arc::new(KnownCustomer::proposed(asked.settings));
     let mut seen = PreviewOut::default();
     let mut filter = Filter {
@@ -209,7 +209,7 @@ impl Asked {
         }
         let settings = match settings {
             Some(Value::Object(mut document)) => {
-                documents::leave_out_read_only(&mut document);
+                document_bodies::leave_out_read_only(&mut document);
                 CustomerSettings::check(&document).map_err(|found| {
                     let found = found.into_iter();
                     found

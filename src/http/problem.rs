@@ -49,6 +49,8 @@ pub enum Code {
     KeyExists,
     /// Without this key nobody could change keys any more.
     LastAdminKey,
+    /// The customer has as many tokens for its page as it may have.
+    TooManyPortalTokens,
     /// A redrive cannot be made like that; `errors` says why.
     InvalidRedrive,
     /// The redrive is in another state than it must be.
@@ -77,6 +79,8 @@ pub enum Code {
     Overloaded,
     /// The customer has as much queued as is set for it.
     BacklogFull,
+    /// What is set for the customer cannot be read, so nothing can be decided for it.
+    SettingsUnreadable,
     /// The service is stopping.
     Stopping,
     /// A fault of the service.
@@ -103,6 +107,7 @@ impl Code {
             Self::AccountUnusable => "account_unusable",
             Self::KeyExists => "key_exists",
             Self::LastAdminKey => "last_admin_key",
+            Self::TooManyPortalTokens => "too_many_portal_tokens",
             Self::InvalidRedrive => "invalid_redrive",
             Self::RedriveConflict => "redrive_conflict",
             Self::TooManyRedrives => "too_many_redrives",
@@ -117,6 +122,7 @@ impl Code {
             Self::StorageUnavailable => "storage_unavailable",
             Self::Overloaded => "overloaded",
             Self::BacklogFull => "backlog_full",
+            Self::SettingsUnreadable => "settings_unreadable",
             Self::Stopping => "stopping",
             Self::Internal => "internal",
         }
@@ -145,6 +151,7 @@ impl Code {
             | Self::AccountUnusable
             | Self::KeyExists
             | Self::LastAdminKey
+            | Self::TooManyPortalTokens
             | Self::RedriveConflict
             | Self::TooManyRedrives
             | Self::NotDead => StatusCode::CONFLICT,
@@ -152,9 +159,11 @@ impl Code {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::StorageUnavailable | Self::Overloaded | Self::BacklogFull | Self::Stopping => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::StorageUnavailable
+            | Self::Overloaded
+            | Self::BacklogFull
+            | Self::SettingsUnreadable
+            | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

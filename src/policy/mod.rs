@@ -31,7 +31,7 @@ pub use region::{base_url, region};
 pub use routing::{Route, Routing, UnknownCustomers};
 pub use server_url::{ServerUrl, ServerUrlError};
 pub use settings::{
-    CustomerSettings, Fault as SettingFault, KeyGrant, KeyRequest, KeySettings, RetrySettings, Spelling,
-    SvixAccount, check_account_name, difference, merge,
+    CustomerSettings, Fault as SettingFault, KeyGrant, KeyRequest, KeySettings, Own, PortalRequest,
+    RetryBounds, RetrySettings, Spelling, SvixAccount, check_account_name, difference, merge,
 };
 pub use share::Share;

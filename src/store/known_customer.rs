@@ -42,7 +42,7 @@ impl KnownCustomer {
         })
     }
 
-    /// Makes what is known of a customer whose settings cannot be read: nothing of it goes out.
+    /// Makes what is known of a customer whose settings cannot be read: nothing of it goes out or comes in.
     pub(super) fn held(version: i64) -> Arc<Self> {
         let paused = CustomerSettings {
             paused: true,
@@ -55,7 +55,7 @@ impl KnownCustomer {
         })
     }
 
-    /// Tells whether nothing of it goes out because what is set for it cannot be read.
+    /// Tells whether nothing of it goes out or comes in because what is set for it cannot be read.
     pub fn is_held(&self) -> bool {
         self.held
     }

@@ -74,7 +74,7 @@ pub(super) fn may_change_keys(key: &Setting, now: Timestamp) -> bool {
     })
 }
 
-fn read(document: &str) -> Option<KeySettings> {
+pub(super) fn read(document: &str) -> Option<KeySettings> {
     let members: Map<String, Value> = serde_json::from_str(document).ok()?;
     KeySettings::read(&members).ok()
 }

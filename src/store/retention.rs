@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fields::Fields;
 use super::rows;
-use crate::domain::{Customer, State, Timestamp};
+use crate::domain::{Customer, PORTAL_LIFE_S, State, Timestamp};
 
 /// Bytes of events that one step deletes at most, unless one alone is larger: each page that it takes is work.
 const HEAVIEST: i64 = 2 << 20;
@@ -30,6 +30,7 @@ impl Retention {
             dead: cutoff(now, self.dead),
             attempts: cutoff(now, self.attempts),
             minute: cutoff(now, self.minutes).minute(),
+            portals: now.before(Duration::from_secs(*PORTAL_LIFE_S.end())),
         }
     }
 }
@@ -52,6 +53,8 @@ pub(super) struct Cutoffs {
     pub(super) attempts: Timestamp,
     /// The oldest minute whose counts are kept.
     pub(super) minute: i64,
+    /// Whatever the operator keeps: no token for a page that was made before is good any more.
+    pub(super) portals: Timestamp,
 }
 
 impl Cutoffs {

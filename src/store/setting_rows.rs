@@ -7,6 +7,7 @@ use sqlx::{Database, Encode, Executor, IntoArguments, QueryBuilder, Type};
 
 use super::fields::Fields;
 use super::key_uses::KeyUseRows;
+use super::portal_rows::PortalRows;
 use super::settings::{
     Expected, Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery,
     SettingVersion,
@@ -49,6 +50,11 @@ where
         {
             return Ok(SettingChanged::Refused(Some(there.clone())));
         }
+        if change.expected == Expected::PortalRoom
+            && let Some(first) = PortalRows::<DB>::make_room(connection, &change.name, now).await?
+        {
+            return Ok(SettingChanged::Refused(Some(first)));
+        }
         if let Some(there) = there
             && there.document == change.document
             && change.sealed.is_none()
@@ -57,7 +63,9 @@ where
         }
         let version = last.as_ref().map_or(1, |last| last.version + 1);
         let written = Self::write(connection, change, version, now).await?;
-        Self::keep_version(connection, change, version, now).await?;
+        if change.kind != SettingKind::Portal {
+            Self::keep_version(connection, change, version, now).await?;
+        }
         if change.kind == SettingKind::Key && change.document.is_none() {
             KeyUseRows::<DB>::forget(connection, change.name.clone()).await?;
         }

@@ -11,6 +11,8 @@ named! {
         Account = "account",
         /// A key that callers may show.
         Key = "key",
+        /// A token for the page of one customer, which has no versions and leaves by itself.
+        Portal = "portal",
     }
 }
 
@@ -81,6 +83,9 @@ pub enum Expected {
     Version(i64),
     /// A key, and not the last one that may change keys: no two changes at once can take away the last two.
     NotLastAdmin,
+    /// A token for a customer's page that is not there, of a customer who may have another. Where it may not, it is
+    /// refused with the one that ends first.
+    PortalRoom,
 }
 
 impl Expected {
@@ -88,7 +93,7 @@ impl Expected {
     pub fn holds(self, there: Option<&Setting>) -> bool {
         match self {
             Self::Anything => true,
-            Self::Absent => there.is_none(),
+            Self::Absent | Self::PortalRoom => there.is_none(),
             Self::Present | Self::NotLastAdmin => there.is_some(),
             Self::Version(version) => there.is_some_and(|there| there.version == version),
         }

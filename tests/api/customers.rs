@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
+use svix_hooks::sandbox::Faults;
 use tempfile::TempDir;
 
 use crate::support::customers::{found, post, put, set};
@@ -267,17 +268,23 @@ async fn a_mistyped_file_leaves_what_was_set_before() {
 
 #[actix_web::test]
 async fn a_customer_whose_settings_cannot_be_read_is_held() {
-    let mut app = TestApp::start(&[]).await;
-    set(&app.client, "acme", json!({"filter": {"include": ["none"]}})).await;
+    let mut app = TestApp::start(&[("RETRY__MAX_ATTEMPTS", "1000")]).await;
+    app.sandbox.set_faults(Faults::answering(503));
+    set(&app.client, "acme", json!({"filter": {"exclude": ["none"]}})).await;
+    let id = post(&app.client, "acme", "a1").await;
     app.stop().await.expect("it stops");
     app.store
         .tamper("UPDATE settings SET document = 'nonsense'")
         .await;
     app.start_again(&[]).await;
+    app.sandbox.clear_faults();
     let client = app.client.clone();
     let got = client.get("/customers/acme").await;
     assert_eq!((got.status, got.body["held"].is_string()), (200, true), "{}", got.body);
-    let id = post(&client, "acme", "a1").await;
+    let event = json!({"id": "a2", "type": "a.b", "data": {}, "customer": "acme"});
+    let refused = client.post(&event).await;
+    assert_problem(&refused, 503, "settings_unreadable", "its filter is not known");
+    assert_eq!(refused.header("retry-after"), Some("30"));
     let other = post(&client, "beta", "b1").await;
     eventually("others go on", async || found(&client, &other).await["state"] == "delivered").await;
     let waits = found(&client, &id).await;
@@ -286,9 +293,11 @@ async fn a_customer_whose_settings_cannot_be_read_is_held() {
         (&json!("queued"), &json!("its customer is paused")),
         "{waits}"
     );
+    assert_eq!(client.stat("accepted").await, 2, "what was refused is not stored");
     set(&client, "acme", json!({})).await;
     assert_eq!(client.get("/customers/acme").await.body.get("held"), None);
     eventually("it goes on", async || found(&client, &id).await["state"] == "delivered").await;
+    assert_eq!(client.post(&event).await.body["duplicate"], false, "it is taken now");
 }
 
 #[actix_web::test]

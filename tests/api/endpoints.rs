@@ -10,7 +10,8 @@ use crate::support::{Answer, Client, TestApp, admin, eventually, stored_key};
 /// Where the routes stand, to find those that this table does not know.
 const ROUTES: &str = include_str!("../../src/http/mod.rs");
 
-/// The route, a query or a body for it, the scope that it needs, and how it is answered to a key for all customers,
+/// The route, a query or a body for it, the scope that it needs (of a key for all, and of one for a customer where
+/// that is another), and how it is answered to a key for all customers,
 /// to one of the customer whose things are asked for, and to one of another customer.
 type Row = (&'static str, &'static str, &'static str, &'static str, [u16; 3]);
 
@@ -56,12 +57,31 @@ const TABLE: &[Row] = &[
     ("DELETE /accounts/nothing", "", "", "admin", [404, 403, 403]),
     ("POST /accounts/nothing/rollback", "", r#"{"version": 1}"#, "admin", [404, 403, 403]),
     ("POST /accounts/nothing/check", "", "", "operate", [404, 403, 403]),
+    ("GET /accounts/{customer}-own", "", "", "read", [404, 404, 403]),
+    ("PUT /accounts/{customer}-own", "", r#"{"token": 5}"#, "admin/operate", [422, 422, 403]),
+    ("PATCH /accounts/{customer}-own", "", "{}", "admin/operate", [404, 404, 403]),
+    ("PATCH /accounts/{customer}-own", "", r#"{"burst": 5}"#, "admin/operate", [404, 403, 403]),
+    ("POST /accounts/{customer}-own/check", "", "", "operate", [404, 404, 403]),
+    ("GET /accounts/{customer}-own/versions", "", "", "read", [404, 403, 403]),
+    ("POST /accounts/{customer}-own/rollback", "", r#"{"version": 1}"#, "admin", [404, 403, 403]),
+    ("DELETE /accounts/{customer}-own", "", "", "admin", [409, 403, 403]),
     ("GET /customers", "", "", "read", [200, 200, 200]),
     ("GET /customers/{customer}", "", "", "read", [200, 200, 404]),
     ("GET /customers/{customer}/versions", "", "", "read", [200, 200, 404]),
+    ("POST /customers/{customer}/portal-access", "", "", "operate", [201, 403, 403]),
+    ("GET /customers/{customer}/portal-access", "", "", "read", [200, 403, 403]),
     ("POST /customers/{customer}/preview", "", r#"{"settings": {}}"#, "operate", [200, 403, 403]),
-    ("PUT /customers/{customer}", "", "{}", "admin", [200, 403, 403]),
-    ("PATCH /customers/{customer}", "", "{}", "admin", [200, 403, 403]),
+    (
+        "PUT /customers/{customer}",
+        "",
+        r#"{"account": "{customer}-own", "selfService": ["filter", "account"]}"#,
+        "admin",
+        [200, 403, 403],
+    ),
+    ("PATCH /customers/{customer}", "", "{}", "admin/operate", [200, 200, 403]),
+    ("PATCH /customers/{customer}", "", r#"{"filter": {}}"#, "admin/operate", [200, 200, 403]),
+    ("PATCH /customers/{customer}", "", r#"{"retry": {}}"#, "admin/operate", [200, 403, 403]),
+    ("PATCH /customers/nothing", "", "{}", "admin/operate", [404, 403, 403]),
     ("DELETE /customers/nothing", "", "", "admin", [404, 403, 403]),
     ("POST /customers/{customer}/rollback", "", r#"{"version": 99}"#, "admin", [404, 403, 403]),
     ("POST /customers/{customer}/pause", "", "", "operate", [200, 403, 403]),
@@ -154,6 +174,8 @@ async fn things(app: &TestApp, admin: &Client, customer: &str) -> Names {
     let request = json!({"filter": {"customer": customer}});
     let redrive = admin.send_json("POST", "/redrives", &request).await;
     assert_eq!(redrive.status, 202, "{}", redrive.body);
+    let own = json!({"account": format!("{customer}-own"), "selfService": ["filter", "account"]});
+    assert_eq!(admin.send_json("PATCH", &path, &own).await.status, 200);
     let path = format!("/redrives/{}", redrive.id());
     eventually("the redrive is over", async || admin.get(&path).await.body["state"] == "completed").await;
     Names {
@@ -189,7 +211,9 @@ async fn every_endpoint_opens_to_the_right_keys_and_shows_nobody_what_is_another
             for row in TABLE {
                 let (what, right) = (format!("{name} at {}{}", row.0, row.1), row.4[place]);
                 let answer = acme.ask(&client, row).await;
-                let right = if allows(scope, row.3) { right } else { 403 };
+                let (all, bound) = row.3.split_once('/').unwrap_or((row.3, row.3));
+                let needed = if customer.is_some() { bound } else { all };
+                let right = if allows(scope, needed) { right } else { 403 };
                 assert_eq!(answer.status, right, "{what}: {}", answer.body);
                 if customer == Some("globex") {
                     shows_nothing(&client, row, &acme, &answer, &what).await;

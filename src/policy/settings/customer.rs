@@ -1,20 +1,17 @@
 //! What can be set for a customer.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::account::check_account_name;
 use super::members::{Fault, Faults, Members, Spelling};
+use super::own::{self, OWN, Own};
+use super::retry::RetrySettings;
 use crate::domain::fits_svix_id;
-use crate::policy::{Backoff, Filter, FilterSettings, Position, Rules};
+use crate::policy::{Filter, FilterSettings, Position, Rules};
 
 /// The longest display name, in bytes.
 const NAME_MAX: usize = 256;
-
-const WAIT_MS: RangeInclusive<u64> = 1..=604_800_000;
 
 /// What is set for a customer; what is not, is as for all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -41,33 +38,9 @@ pub struct CustomerSettings {
     /// Whether nothing of it goes out for now.
     #[serde(skip_serializing_if = "is_false")]
     pub paused: bool,
-}
-
-/// When a failed attempt is made again, as far as that is set for a customer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RetrySettings {
-    /// Attempts after which a notification is dead.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_attempts: Option<u32>,
-    /// The wait after the first failed attempt, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub initial_backoff_ms: Option<u64>,
-    /// The factor from one wait to the next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub multiplier: Option<f64>,
-    /// The longest wait, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_backoff_ms: Option<u64>,
-    /// The share of a wait by which it may be shorter or longer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jitter: Option<f64>,
-    /// The age from which on a notification is not sent any more, in seconds; 0 is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_age_s: Option<u64>,
-    /// How long one request may take, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_timeout_ms: Option<u64>,
+    /// What the customer may change itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub self_service: Vec<Own>,
 }
 
 impl CustomerSettings {
@@ -90,6 +63,7 @@ impl CustomerSettings {
             retry: members.object("retry", RetrySettings::read).unwrap_or_default(),
             max_queued: members.whole("maxQueued", 1..=1_000_000_000),
             paused: members.flag("paused").unwrap_or_default(),
+            self_service: members.read("selfService", OWN, own::read).unwrap_or_default(),
         };
         members.finish();
         faults.or(settings)
@@ -131,53 +105,6 @@ impl CustomerSettings {
     }
 }
 
-impl RetrySettings {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    fn read(members: &mut Members<'_>) -> Self {
-        let read = Self {
-            max_attempts: members
-                .whole("maxAttempts", 1..=1000)
-                .and_then(|attempts| u32::try_from(attempts).ok()),
-            initial_backoff_ms: members.whole("initialBackoffMs", WAIT_MS),
-            multiplier: members.number("multiplier", 1.0..=1000.0),
-            max_backoff_ms: members.whole("maxBackoffMs", WAIT_MS),
-            jitter: members.number("jitter", 0.0..=1.0),
-            max_age_s: members.whole("maxAgeS", 0..=315_360_000),
-            request_timeout_ms: members.whole("requestTimeoutMs", 1..=600_000),
-        };
-        if let (Some(initial), Some(max)) = (read.initial_backoff_ms, read.max_backoff_ms)
-            && initial > max
-        {
-            let other = members.name("initialBackoffMs");
-            members.fault("maxBackoffMs", format!("is {max}, less than {other}, which is {initial}"));
-        }
-        read
-    }
-
-    fn rules(&self, all: &Rules) -> Rules {
-        let millis = |set: Option<u64>, all| set.map_or(all, Duration::from_millis);
-        let max_age = match self.max_age_s {
-            None => all.max_age,
-            Some(0) => None,
-            Some(seconds) => Some(Duration::from_secs(seconds)),
-        };
-        Rules {
-            max_attempts: self.max_attempts.unwrap_or(all.max_attempts),
-            max_age,
-            backoff: Backoff {
-                initial: millis(self.initial_backoff_ms, all.backoff.initial),
-                multiplier: self.multiplier.unwrap_or(all.backoff.multiplier),
-                max: millis(self.max_backoff_ms, all.backoff.max),
-                jitter: self.jitter.unwrap_or(all.backoff.jitter),
-            },
-            ..*all
-        }
-    }
-}
-
 fn is_false(flag: &bool) -> bool {
     !flag
 }
@@ -204,9 +131,12 @@ fn application(text: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
+    use crate::policy::Backoff;
 
     const ALL: Rules = Rules {
         max_attempts: 8,
@@ -233,12 +163,12 @@ mod tests {
             "name": "Äpfel & Söhne", "account": "apfel-1", "application": "app_1",
             "retry": {"maxAttempts": 3, "initialBackoffMs": 10, "multiplier": 1.5, "maxBackoffMs": 20, "jitter": 0.0,
                 "maxAgeS": 0, "requestTimeoutMs": 500},
-            "maxQueued": 1000, "paused": true,
+            "maxQueued": 1000, "paused": true, "selfService": ["retry", "account"],
             "filter": {"include": ["a.*"], "exclude": ["a.b"], "expression": "data.n > 1"},
         });
         let settings = read(document.clone()).unwrap();
         assert_eq!(serde_json::to_value(&settings).unwrap(), document);
-        let nothing = json!({"name": null, "retry": {"jitter": null}, "paused": false});
+        let nothing = json!({"name": null, "retry": {"jitter": null}, "paused": false, "selfService": []});
         assert_eq!(read(nothing).unwrap(), CustomerSettings::default(), "null is not set");
         assert_eq!(serde_json::to_value(CustomerSettings::default()).unwrap(), json!({}));
     }
@@ -247,7 +177,7 @@ mod tests {
     fn everything_that_is_wrong_is_pointed_at() {
         let wrong = json!({
             "name": "a\nb", "account": "No Good", "application": "app/1", "maxQueued": 0, "paused": "yes", "pause": true,
-            "filter": {"includes": []},
+            "filter": {"includes": []}, "selfService": ["name"],
             "retry": {"maxAttempts": 0, "initialBackoffMs": 20, "maxBackoffMs": 10, "multiplier": 0.5, "jitter": "x", "max": 1},
         });
         let faults = read(wrong).unwrap_err();
@@ -266,6 +196,7 @@ mod tests {
             "/retry/maxAttempts",
             "/retry/maxBackoffMs",
             "/retry/multiplier",
+            "/selfService",
         ];
         assert_eq!(pointers, right);
         let says = |pointer: &str| {

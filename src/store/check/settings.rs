@@ -19,11 +19,11 @@ const SETTINGS: &str = "SELECT * FROM settings ORDER BY revision";
 /// The revisions that more than one change got: whoever follows them would miss one.
 const REVISIONS: &str = "SELECT CAST(revision AS BIGINT) FROM settings GROUP BY revision HAVING count(*) > 1";
 
-/// What is not its own newest version, and versions of what is not there.
+/// What is not its own newest version, and versions of what is not there. Tokens for pages have none.
 const VERSIONS: &str = "SELECT s.kind, s.name FROM settings AS s \
-     WHERE NOT EXISTS ( \
+     WHERE (s.kind <> 'portal' AND NOT EXISTS ( \
          SELECT 1 FROM setting_versions AS v WHERE v.kind = s.kind AND v.name = s.name AND v.version = s.version \
-           AND v.document IS NOT DISTINCT FROM s.document) \
+           AND v.document IS NOT DISTINCT FROM s.document)) \
        OR EXISTS ( \
          SELECT 1 FROM setting_versions AS v WHERE v.kind = s.kind AND v.name = s.name AND v.version > s.version) \
      UNION \
@@ -75,7 +75,7 @@ fn read(row: &impl Fields) -> Result<(), String> {
             Customer::parse(&setting.name).map_err(|error| error.to_string())?;
             CustomerSettings::read(&document).map(drop).map_err(words)
         }
-        SettingKind::Key => KeySettings::read(&document).map(drop).map_err(words),
+        SettingKind::Key | SettingKind::Portal => KeySettings::read(&document).map(drop).map_err(words),
         SettingKind::Account => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ mod dead_letters;
 mod keeping;
 mod keys;
 mod listing;
+mod portals;
 mod pruning;
 mod redriving;
 mod setting;
@@ -90,6 +91,10 @@ macro_rules! contract {
                 pages_neither_repeat_nor_skip_whatever_is_accepted_meanwhile,
                 a_list_is_narrowed_by_everything_that_is_asked_for,
                 a_page_looks_at_so_many_rows_and_says_where_to_go_on,
+            ],
+            portals: [
+                tokens_that_are_over_make_room_and_no_revision_comes_twice,
+                old_tokens_leave_with_what_is_left_of_revoked_ones,
             ],
             pruning: [
                 what_is_over_leaves_and_everything_else_stays,

@@ -1,5 +1,7 @@
 //! What is set, in memory: asked for by each accept and each dispatch, so never a way to the database.
 
+mod accounts;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -10,6 +12,7 @@ use serde_json::{Map, Value};
 use super::known_account::KnownAccount;
 use super::known_customer::KnownCustomer;
 use super::known_keys::{KnownKey, KnownKeys};
+use super::known_portals::KnownPortals;
 use super::settings::{Setting, SettingChanges, SettingKind};
 use crate::domain::{AccountName, Customer, KeyDigest};
 use crate::policy::{CustomerSettings, Rules, SettingFault};
@@ -26,6 +29,7 @@ struct Known {
     /// What files say, which holds whatever else does.
     of_files: HashMap<Customer, Arc<KnownCustomer>>,
     keys: KnownKeys,
+    portals: KnownPortals,
     accounts: HashMap<AccountName, Arc<KnownAccount>>,
     /// Those that were changed since somebody last asked for that.
     changed_accounts: HashSet<AccountName>,
@@ -46,35 +50,16 @@ impl Directory {
         self.read().keys.find(digest)
     }
 
-    /// Tells whether the store keeps any key.
+    /// Returns the token for a customer's page that has this digest.
+    #[must_use]
+    pub fn portal(&self, digest: &KeyDigest) -> Option<Arc<KnownKey>> {
+        self.read().portals.find(digest)
+    }
+
+    /// Tells whether the store keeps any key. Tokens for pages are none.
     #[must_use]
     pub fn has_keys(&self) -> bool {
         !self.read().keys.is_empty()
-    }
-
-    /// Returns what is set for an account beside the operator's own.
-    #[must_use]
-    pub fn account(&self, name: &AccountName) -> Option<Arc<KnownAccount>> {
-        self.read().accounts.get(name).cloned()
-    }
-
-    /// Takes the accounts that were written or deleted since the last call.
-    #[must_use]
-    pub fn take_changed_accounts(&self) -> HashSet<AccountName> {
-        if self.has_news() {
-            std::mem::take(&mut self.write().changed_accounts)
-        } else {
-            HashSet::new()
-        }
-    }
-
-    /// Returns a customer whose notifications go through an account, where there is one.
-    #[must_use]
-    pub fn customer_of(&self, account: &AccountName) -> Option<Customer> {
-        let known = self.read();
-        let mut all = known.of_files.iter().chain(&known.customers);
-        let found = all.find(|(_, set)| set.settings.account.as_deref() == Some(account.as_str()));
-        found.map(|(customer, _)| customer.clone())
     }
 
     /// Returns the rules of a customer's retries, where `all` are everybody's.
@@ -211,6 +196,7 @@ impl Known {
         match change.kind {
             SettingKind::Customer => self.apply_to_customer(change),
             SettingKind::Key => self.keys.apply(change),
+            SettingKind::Portal => self.portals.apply(change),
             SettingKind::Account => self.apply_to_account(change),
         }
     }
@@ -254,7 +240,7 @@ impl Known {
                 self.note_switch(customer, was_paused);
             }
             // What stood before is closer to what is wanted than nothing; and where nothing is known, nothing goes out
-            // that its filter might have held back.
+            // that its filter might have held back, and nothing is decided without it.
             Err(faults) => {
                 let faults: Vec<_> = faults
                     .iter()
@@ -264,7 +250,7 @@ impl Known {
                 if self.customers.contains_key(&customer) {
                     return error!(customer:%, version, error:%; "a customer's settings cannot be read; those before stay in force");
                 }
-                error!(customer:%, version, error:%; "a customer's settings cannot be read, and none are known from before; it is held as if paused");
+                error!(customer:%, version, error:%; "a customer's settings cannot be read, and none are known from before; it is held");
                 self.customers.insert(customer, KnownCustomer::held(*version));
             }
         }

@@ -167,3 +167,36 @@ fn it_says_who_was_paused_or_resumed_by_whatever_says_so_until_somebody_asks() {
     laid_over(&[("c", true)]);
     taken("both, one after the other", &["c"]);
 }
+
+#[test]
+fn an_account_is_a_customers_own_where_an_admin_says_so_and_nobody_else_has_it() {
+    let directory = Directory::default();
+    let mut revision = 0;
+    let mut set = |name: &str, document: &str| {
+        revision += 1;
+        directory.take_in(&changes(&[setting(name, revision, Some(document))]));
+    };
+    let is_own = || directory.is_own(&AccountName::new("x"), &customer("a"));
+    let own = r#"{"account": "x", "selfService": ["account"]}"#;
+    for (name, document, right, why) in [
+        ("b", "{}", false, "nothing is set for it"),
+        ("a", r#"{"account": "x", "selfService": ["filter"]}"#, false, "an admin keeps it"),
+        ("a", r#"{"account": "y", "selfService": ["account"]}"#, false, "another account"),
+        ("a", own, true, "it is its own"),
+        ("b", r#"{"account": "x"}"#, false, "another customer goes through it"),
+        ("b", r#"{"account": "y"}"#, true, "and no more"),
+    ] {
+        set(name, document);
+        assert_eq!(is_own(), right, "{why}");
+    }
+    let of_file = |account: &str| CustomerSettings {
+        account: Some(account.to_owned()),
+        ..CustomerSettings::default()
+    };
+    directory.lay_over([(customer("c"), of_file("x"))]);
+    assert!(!is_own(), "another one's of a file");
+    directory.lay_over([(customer("a"), of_file("x"))]);
+    assert!(!is_own(), "the file holds, and lets it change nothing");
+    directory.lay_over([]);
+    assert!(is_own());
+}

@@ -1,11 +1,12 @@
 //! Deletes what is over, a little at a time.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr};
 
-use super::remove;
+use super::{SETTINGS_LOCK, remove};
 use crate::store::StoreError;
 use crate::store::changes::Changes;
+use crate::store::portal_rows::PortalRows;
 use crate::store::retention::{Cutoffs, LOOK_COLUMNS, Look};
 
 /// Deletes what is over among the `limit` rows after `after`, and old requests of those that stay. Returns the last
@@ -46,8 +47,8 @@ pub(super) async fn run(
     Ok(look.last)
 }
 
-/// Deletes up to `limit` counts of minutes that are over, those of all slots together, and as many redrives. Returns
-/// whether there may be more.
+/// Deletes up to `limit` counts of minutes that are over, those of all slots together, and as many redrives and tokens
+/// for pages. Returns whether there may be more.
 pub(super) async fn counts(
     connection: &mut PgConnection,
     limit: u32,
@@ -71,7 +72,13 @@ pub(super) async fn counts(
     )
     .bind(cutoffs.settled.as_millis())
     .bind(i64::from(limit))
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(minutes.max(redrives.rows_affected()) >= u64::from(limit))
+    // Whoever writes settings deletes some too, in another order; where somebody does, these have time.
+    let free = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(SETTINGS_LOCK);
+    let more = match free.fetch_one(&mut *connection).await? {
+        true => PortalRows::<Postgres>::prune(connection, cutoffs.portals, limit).await?,
+        false => false,
+    };
+    Ok(more || minutes.max(redrives.rows_affected()) >= u64::from(limit))
 }

@@ -1,12 +1,13 @@
 //! Deletes what is over, a little at a time, and gives the space back.
 
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Connection, SqlSafeStr, Sqlite};
 
 use super::ledger::LedgerStatements;
 use super::remove;
 use crate::store::StoreError;
 use crate::store::changes::Changes;
+use crate::store::portal_rows::PortalRows;
 use crate::store::retention::{Cutoffs, LOOK_COLUMNS, Look};
 
 /// Which part of the pages that are in use may be free without being given back, so that the file need not grow
@@ -57,7 +58,7 @@ pub(super) async fn run(
     Ok(pruned)
 }
 
-/// Deletes up to `limit` counts of minutes that are over, and as many redrives. Returns whether there may be more.
+/// Deletes up to `limit` counts of minutes that are over, and as many redrives and tokens for pages. Returns whether there may be more.
 pub(super) async fn counts(
     connection: &mut SqliteConnection,
     limit: u32,
@@ -77,9 +78,10 @@ pub(super) async fn counts(
     )
     .bind(cutoffs.settled.as_millis())
     .bind(limit)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(minutes.rows_affected().max(redrives.rows_affected()) >= u64::from(limit))
+    let more = PortalRows::<Sqlite>::prune(connection, cutoffs.portals, limit).await?;
+    Ok(more || minutes.rows_affected().max(redrives.rows_affected()) >= u64::from(limit))
 }
 
 /// Gives some free pages back, where there are more than the reserve. Returns how many, and whether there are more.

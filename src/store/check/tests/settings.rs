@@ -35,6 +35,9 @@ impl<P: Place> Place for Set<P> {
         write(&store, SettingKind::Key, "ci", Some(KEY)).await;
         write(&store, SettingKind::Key, "old", Some(KEY)).await;
         write(&store, SettingKind::Key, "old", None).await;
+        write(&store, SettingKind::Portal, "portal-1", Some(KEY)).await;
+        write(&store, SettingKind::Portal, "portal-2", Some(KEY)).await;
+        write(&store, SettingKind::Portal, "portal-2", None).await;
         store.close(true).await.unwrap();
         Self(place)
     }
