@@ -9,15 +9,11 @@ use super::auth::{self, Scope};
 use super::document_shapes::DocumentOut;
 use super::documents::{self, Place, Written};
 use super::gateway::Gateway;
-use super::parameters::{self, Faults};
 use super::problem::{Code, Problem, shown};
 use super::{condition, credentials, document_bodies, pages, self_service};
 use crate::domain::AccountName;
 use crate::policy::check_account_name;
 use crate::store::{SettingKind, SettingQuery};
-
-/// How many a page has where the query does not say, and at most.
-const LIMIT: (u32, u32) = (50, 250);
 
 /// `GET /accounts`: a page of them, in the order of their names, the operator's own among them.
 pub(super) async fn list(
@@ -26,13 +22,8 @@ pub(super) async fn list(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&request, &gateway, Scope::Read)?;
-    let (mut limit, mut after) = (LIMIT.0, None);
-    Faults::of(&query, |name, value| match name {
-        "limit" => parameters::number(value, 1, LIMIT.1).map(|number| limit = number),
-        "cursor" => check_account_name(value).map(|()| after = Some(value.to_owned())),
-        _ => Err("is not known here; known are limit and cursor".to_owned()),
-    })
-    .refuse()?;
+    let pages::Asked { limit, after } =
+        pages::Asked::read(&query, |value| check_account_name(value).map(|()| value.to_owned()))?;
     let stored = SettingQuery::Page(SettingKind::Account, after.clone(), limit);
     let stored = gateway.store.settings(stored).await?;
     let stored = stored
@@ -41,11 +32,7 @@ pub(super) async fn list(
     let operators = operators(&gateway);
     let of_files = [(operators.id.clone(), operators)];
     let (data, next) = pages::laid_over(stored.collect(), of_files, after.as_deref(), limit as usize);
-    let mut page = json!({ "data": data });
-    if let Some(next) = next {
-        page["nextCursor"] = json!(next);
-    }
-    Ok(HttpResponse::Ok().json(page))
+    Ok(pages::respond(&data, next))
 }
 
 /// `GET /accounts/{id}`.
