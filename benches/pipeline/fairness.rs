@@ -35,8 +35,8 @@ const PACE: Duration = Duration::from_millis(200);
 /// ten seconds sees an account that hangs at its caps, and behind its circuit.
 const TIMEOUT_MS: &str = "3000";
 
-/// How long the others post before a kill.
-const BEFORE_KILL: Duration = Duration::from_secs(2);
+/// How long the others post before it counts, so that the start of the service is over; or before it is killed.
+const LEAD: Duration = Duration::from_secs(2);
 
 /// How long the last deliveries, and the first requests that hang, may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -191,8 +191,8 @@ impl Ground {
         Service::start_with(place, delivery, &settings).await
     }
 
-    /// Lets the others post for so long, beside the backlog or without it. With `killed` they post a while
-    /// before that, and what they wait for counts from when the service is ready again.
+    /// Lets the others post for so long after the lead, beside the backlog or without it. With `killed` the
+    /// service is killed in between, and what they wait for counts from when it is ready again.
     async fn run(&mut self, beside: bool, killed: bool, length: Duration) -> anyhow::Result<Waits> {
         self.runs += 1;
         let first = self.runs * NUMBERS_OF_A_RUN;
@@ -207,13 +207,12 @@ impl Ground {
         let hangs = || !beside || self.hanging.request_count() > hung;
         let mut services = self.start_all(places, &delivery).await?;
         wait_until("requests hang", hangs).await?;
-        let (mut posted, mut ready) = (Vec::new(), Instant::now());
+        let mut posted = post(places, first, LEAD).await?;
         if killed {
-            posted = post(places, first, BEFORE_KILL).await?;
             services.into_iter().try_for_each(Service::kill)?;
             services = self.start_all(places, &delivery).await?;
-            ready = Instant::now();
         }
+        let ready = Instant::now();
         posted.extend(post(places, first + NUMBERS_OF_A_RUN / 2, length).await?);
         let count = posted.len() as u64;
         wait_until("all is delivered", || svix.message_count() >= count).await?;
