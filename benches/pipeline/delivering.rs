@@ -36,8 +36,13 @@ pub(crate) async fn measure(
 
 /// Starts a Svix that holds its answers back for so long.
 pub(crate) fn stand_in(delay_ms: u64) -> anyhow::Result<Sandbox> {
+    stand_in_with(delay_ms, false)
+}
+
+/// Starts one that may also record what arrives.
+pub(crate) fn stand_in_with(delay_ms: u64, record: bool) -> anyhow::Result<Sandbox> {
     let sandbox = Sandbox::start(SandboxOptions {
-        record: false,
+        record,
         workers: 1,
         max_payload_bytes: 8 << 20,
         ..SandboxOptions::default()

@@ -7,11 +7,12 @@
 //!
 //! | | default |
 //! |---|---|
-//! | `BENCH_PARTS` | all: of `accepting`, `delivering`, `filters`, `retention`, `lookups`, `shared`, `claims`, those that are measured |
-//! | `BENCH_SECONDS` | 5: length of one measurement of accepting; half load and sustained load take twice that |
-//! | `BENCH_PAIRS` | 3: measurements of durable and of bare accepting, and of accepting with and without retention, in turn |
+//! | `BENCH_PARTS` | all: of `accepting`, `delivering`, `filters`, `retention`, `fairness`, `lookups`, `shared`, `claims`, those that are measured |
+//! | `BENCH_SECONDS` | 5: length of one measurement of accepting; half load, sustained load and a run of fairness take twice that |
+//! | `BENCH_PAIRS` | 3: measurements of durable and of bare accepting, of accepting with and without retention, and of fairness, in turn |
 //! | `BENCH_BACKLOG` | 100000: events to drain |
 //! | `BENCH_QUEUED` | 1000000: events queued when memory and restart are measured |
+//! | `BENCH_HUNG` | 200000: events queued for an account that hangs |
 //! | `BENCH_ROWS` | 2000000: rows among which is looked up |
 //! | `BENCH_CONNECTIONS` | 256: connections of the load generator |
 //! | `BENCH_CUSTOMERS` | 10: customers that the events belong to, in turn, 1 to 10000 |
@@ -22,6 +23,7 @@
 //! delivering  sustained, drains                                            load      the load generator
 //! lookups     what operators ask for, in a large store of either kind
 //! retention   accepting while old rows leave
+//! fairness    delivering beside a backlog whose account hangs
 //! shared      PostgreSQL beside SQLite, claims from a growing backlog
 //! bare        what is compared with                                        event     what is posted
 //! machine     where it runs, and what it spends                            report    table and floors
@@ -31,6 +33,7 @@ mod accepting;
 mod bare;
 mod delivering;
 mod event;
+mod fairness;
 mod filters;
 mod load;
 mod lookups;
@@ -52,7 +55,7 @@ use report::{Report, progress};
 use settings::Settings;
 
 /// How long everything may take.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 fn main() -> anyhow::Result<ExitCode> {
     let settings = Settings::read()?;
@@ -93,6 +96,9 @@ async fn measure(settings: &Settings, directory: &Path) -> anyhow::Result<Report
     }
     if settings.has_part("retention") {
         retention::measure(settings, directory, &mut report).await?;
+    }
+    if settings.has_part("fairness") {
+        fairness::measure(settings, directory, &mut report).await?;
     }
     if settings.has_part("lookups") {
         lookups::measure(settings, directory, &mut report).await?;

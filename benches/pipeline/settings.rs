@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) backlog: u64,
     /// Events queued when memory and restart are measured.
     pub(crate) queued: u64,
+    /// Events queued for an account that hangs.
+    pub(crate) hung: u64,
     /// Rows among which is looked up.
     pub(crate) rows: u64,
     /// Connections of the load generator.
@@ -52,14 +54,16 @@ impl Settings {
             pairs,
             backlog,
             queued: number("BENCH_QUEUED", 1_000_000)?,
+            hung: number("BENCH_HUNG", 200_000)?,
             rows: number("BENCH_ROWS", 2_000_000)?,
             connections: number("BENCH_CONNECTIONS", 256)?,
             ids: Ids {
                 customers,
                 ordered: number("BENCH_ORDERED_IDS", 1)? == 1,
             },
-            parts: text("BENCH_PARTS")
-                .unwrap_or_else(|| "accepting,delivering,filters,retention,lookups,shared,claims".to_owned()),
+            parts: text("BENCH_PARTS").unwrap_or_else(|| {
+                "accepting,delivering,filters,retention,fairness,lookups,shared,claims".to_owned()
+            }),
             postgres: text("TEST_POSTGRES_URL"),
         })
     }

@@ -202,7 +202,8 @@ impl Database {
         run(&mut connection, statement).await
     }
 
-    fn places(&self, directory: &Path, count: usize) -> anyhow::Result<Vec<Place>> {
+    /// Makes places of that many replicas.
+    pub(crate) fn places(&self, directory: &Path, count: usize) -> anyhow::Result<Vec<Place>> {
         let name = |number| format!("{}-{number}", self.name);
         (0..count)
             .map(|number| place(directory, &name(number), Some(self.url())))

@@ -35,6 +35,7 @@ mod pruning;
 mod query;
 mod redrive;
 mod redrive_rows;
+mod releases;
 mod repeat;
 mod retention;
 mod rows;

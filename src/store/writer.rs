@@ -14,6 +14,7 @@ use super::key_uses::KeyUses;
 use super::lease::{LeasedRow, Term};
 use super::port::{AcceptReceipt, Claimed, WriteSide};
 use super::pruning::{Done, Pruning, Step};
+use super::releases::Releases;
 use super::retention::Retention;
 use super::waiting::{Command, Request, Waiting, Writes};
 use super::{Accepted, Lease, Leased, NewNotification, StoreError, Trouble};
@@ -41,8 +42,7 @@ pub(super) struct Writer<W> {
     trouble: Option<StoreError>,
     waiting: Waiting,
     term: Term,
-    releases: mpsc::UnboundedSender<LeasedRow>,
-    released: mpsc::UnboundedReceiver<LeasedRow>,
+    releases: Releases,
     next_revival: Instant,
     next_keep_up: Instant,
     pruning: Pruning,
@@ -57,7 +57,6 @@ impl<W: WriteSide> Writer<W> {
         condition: SharedCondition,
         key_uses: KeyUses,
     ) -> Self {
-        let (releases, released) = mpsc::unbounded_channel();
         Self {
             term: side.term(),
             side,
@@ -66,8 +65,7 @@ impl<W: WriteSide> Writer<W> {
             condition,
             trouble: None,
             waiting: Waiting::default(),
-            releases,
-            released,
+            releases: Releases::default(),
             next_revival: Instant::now(),
             next_keep_up: Instant::now(),
             pruning: Pruning::new(options.retention, Instant::now()),
@@ -128,6 +126,8 @@ impl<W: WriteSide> Writer<W> {
     fn nap(&self) -> Duration {
         if self.trouble.is_some() || !self.waiting.writes.outcomes.is_empty() {
             REVIVE_INTERVAL
+        } else if !self.releases.is_empty() {
+            Duration::ZERO
         } else {
             self.pruning
                 .next()
@@ -234,14 +234,11 @@ impl<W: WriteSide> Writer<W> {
     }
 
     fn lease(&self, row: LeasedRow) -> Lease {
-        Lease::new(row, self.term.clone(), self.releases.clone())
+        Lease::new(row, self.term.clone(), self.releases.sender())
     }
 
     async fn take_back(&mut self) {
-        let mut rows = Vec::new();
-        while let Ok(row) = self.released.try_recv() {
-            rows.push(row);
-        }
+        let rows = self.releases.take();
         if rows.is_empty() {
             return;
         }

@@ -22,6 +22,7 @@ mod customers;
 mod delivering;
 mod endpoints;
 mod expiring;
+mod fairness;
 mod guarding;
 mod holding_back;
 mod keys;

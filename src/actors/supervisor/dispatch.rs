@@ -45,12 +45,14 @@ impl SupervisorActor {
                 break;
             }
             self.moved_at = self.around.store.now();
-            let batch = self.flights.group(jobs.iter().map(|job| job.flight).collect());
+            let flights: Vec<u64> = jobs.iter().map(|job| job.flight).collect();
+            let is_tried = self.flights.are_tried(&flights);
+            let batch = self.flights.group(flights);
             let ticket = BatchTicket {
                 batch,
                 to: ctx.address().recipient(),
             };
-            self.pool.hand_over(jobs, ticket);
+            self.pool.hand_over(jobs, ticket, is_tried);
         }
         let wait = if self.turns.is_empty() {
             None

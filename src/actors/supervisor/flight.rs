@@ -132,6 +132,13 @@ impl Flights {
         self.last_number
     }
 
+    /// Tells whether all of these are for accounts that had answered in time before.
+    pub(super) fn are_tried(&self, flights: &[u64]) -> bool {
+        flights
+            .iter()
+            .all(|number| self.flights.get(number).is_none_or(|flight| !flight.untried))
+    }
+
     pub(super) fn end(&mut self, flight: u64) -> Option<Flight> {
         self.flights.remove(&flight)
     }

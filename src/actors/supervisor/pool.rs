@@ -72,9 +72,14 @@ impl Pool {
         Some(slow_at.saturating_duration_since(Instant::now()))
     }
 
-    pub(super) fn hand_over(&mut self, jobs: Vec<Job>, ticket: BatchTicket) {
-        let slow_at = Instant::now() + self.patience;
-        self.quick.insert(ticket.batch, slow_at);
+    /// Hands over a batch. One that `is_tried` keeps its thread to itself while it is quick. Any other passes for
+    /// slow from the start: accounts that hang would else keep all threads for a moment at each of their timeouts.
+    pub(super) fn hand_over(&mut self, jobs: Vec<Job>, ticket: BatchTicket, is_tried: bool) {
+        let now = Instant::now();
+        let slow_at = if is_tried { now + self.patience } else { now };
+        if is_tried {
+            self.quick.insert(ticket.batch, slow_at);
+        }
         let batch = Batch {
             jobs,
             slow_at,
@@ -88,7 +93,7 @@ impl Pool {
     /// Takes over the batches that no thread of the pool before has begun with.
     pub(super) fn take_over(&mut self, before: &Pool) {
         while let Some(Batch { jobs, ticket, .. }) = before.handover.take() {
-            self.hand_over(jobs, ticket);
+            self.hand_over(jobs, ticket, true);
         }
     }
 

@@ -109,6 +109,29 @@ async fn an_account_that_never_answered_delays_no_other() {
 }
 
 #[actix::test]
+async fn an_account_whose_requests_time_out_keeps_no_thread_from_others() {
+    let silence = Silence::default();
+    let stored = Stored::empty().await;
+    accept_for(&stored.store, "hung", "acme", 60).await;
+    let mut settings = with_accounts(impatient(64), &["hung", "well"]);
+    settings.patience.batch = Duration::from_secs(3600);
+    let world = stored.start(settings, 1000, silence.make_pool(is_of("hung")));
+    let as_many_as_may = async || {
+        eventually("as many hang as may", async || silence.count() == 3).await;
+    };
+    as_many_as_may().await;
+    // Each that goes out in place of one that has timed out is a batch of its own, and there are two threads.
+    for _ in 0..6 {
+        assert!(silence.end_one(&world, true));
+        as_many_as_may().await;
+    }
+    accept_for(&world.store, "well", "globex", 50).await;
+    world.announce("globex");
+    eventually("the other's are delivered", async || world.totals().await.delivered == 50).await;
+    assert_eq!(silence.count(), 3);
+}
+
+#[actix::test]
 async fn an_account_that_falls_silent_delays_no_other() {
     let silence = Silence::default();
     let stored = Stored::empty().await;
