@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::account::check_account_name;
 use super::members::{Fault, Faults, Members, Spelling};
+use super::rate::CustomerRate;
 use crate::domain::fits_svix_id;
 use crate::policy::{Backoff, Filter, FilterSettings, Position, Rules};
 
@@ -35,6 +36,9 @@ pub struct CustomerSettings {
     /// When a failed attempt is made again.
     #[serde(skip_serializing_if = "RetrySettings::is_empty")]
     pub retry: RetrySettings,
+    /// How fast its requests may go out, inside its account's rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<CustomerRate>,
     /// How many notifications may be queued before more are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_queued: Option<u64>,
@@ -88,6 +92,7 @@ impl CustomerSettings {
             application: members.text("application", application),
             filter: members.object("filter", filter).unwrap_or_default(),
             retry: members.object("retry", RetrySettings::read).unwrap_or_default(),
+            rate: members.object("rate", CustomerRate::read).flatten(),
             max_queued: members.whole("maxQueued", 1..=1_000_000_000),
             paused: members.flag("paused").unwrap_or_default(),
         };
@@ -233,7 +238,7 @@ mod tests {
             "name": "Äpfel & Söhne", "account": "apfel-1", "application": "app_1",
             "retry": {"maxAttempts": 3, "initialBackoffMs": 10, "multiplier": 1.5, "maxBackoffMs": 20, "jitter": 0.0,
                 "maxAgeS": 0, "requestTimeoutMs": 500},
-            "maxQueued": 1000, "paused": true,
+            "rate": {"requestsPerSecond": 2.5, "burst": 5}, "maxQueued": 1000, "paused": true,
             "filter": {"include": ["a.*"], "exclude": ["a.b"], "expression": "data.n > 1"},
         });
         let settings = read(document.clone()).unwrap();
