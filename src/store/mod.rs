@@ -56,7 +56,7 @@ pub use audit::{
 pub use check::{CheckReport, ConnectError, Fault, Finding, check};
 pub use condition::Condition;
 pub use copy::{CopyError, CopyReport, Counts, Progress as CopyProgress, copy};
-pub use directory::Directory;
+pub use directory::{Directory, RateInForce};
 pub use error::{StoreError, Trouble};
 pub use handle::{Store, StoreOptions};
 pub use key_uses::KeySource;

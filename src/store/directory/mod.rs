@@ -1,8 +1,10 @@
 //! What is set, in memory: asked for by each accept and each dispatch, so never a way to the database.
 
+mod standing;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::{error, info};
 use serde_json::{Map, Value};
@@ -13,6 +15,8 @@ use super::known_keys::{KnownKey, KnownKeys};
 use super::settings::{Setting, SettingChanges, SettingKind};
 use crate::domain::{AccountName, Customer, KeyDigest};
 use crate::policy::{CustomerSettings, Rules, SettingFault};
+pub use standing::RateInForce;
+use standing::Standing;
 
 /// Everything that is set.
 #[derive(Debug, Default)]
@@ -25,11 +29,13 @@ struct Known {
     customers: HashMap<Customer, Arc<KnownCustomer>>,
     /// What files say, which holds whatever else does.
     of_files: HashMap<Customer, Arc<KnownCustomer>>,
+    /// The rates of those that have one of their own, whatever says so.
+    rates: HashMap<Customer, RateInForce>,
     keys: KnownKeys,
     accounts: HashMap<AccountName, Arc<KnownAccount>>,
     /// Those that were changed since somebody last asked for that.
     changed_accounts: HashSet<AccountName>,
-    /// Who was paused or resumed since somebody last asked for that.
+    /// Who was paused or resumed, or whose rate was changed, since somebody last asked for that.
     switched: HashSet<Customer>,
 }
 
@@ -98,6 +104,12 @@ impl Directory {
         self.read().is_paused(customer)
     }
 
+    /// Returns the rate of a customer that has one of its own.
+    #[must_use]
+    pub fn rate(&self, customer: &Customer) -> Option<RateInForce> {
+        self.read().rates.get(customer).copied()
+    }
+
     /// Tells whether there is anything to take with [`Self::take_switched`] or [`Self::take_changed_accounts`].
     #[must_use]
     pub fn has_news(&self) -> bool {
@@ -105,8 +117,8 @@ impl Directory {
         !(known.switched.is_empty() && known.changed_accounts.is_empty())
     }
 
-    /// Takes the customers who were paused or resumed since the last call. Some may have been both, so how each
-    /// stands now is to be asked.
+    /// Takes the customers who were paused or resumed, or whose rate was changed, since the last call. Some may have
+    /// been both, so how each stands now is to be asked.
     #[must_use]
     pub fn take_switched(&self) -> HashSet<Customer> {
         if self.has_news() {
@@ -188,22 +200,38 @@ impl Known {
         self.customer(customer).is_some_and(|known| known.settings.paused)
     }
 
-    /// Notes that a customer was paused or resumed, where it was the other before.
-    fn note_switch(&mut self, customer: Customer, was_paused: bool) {
-        if self.is_paused(&customer) != was_paused {
-            self.switched.insert(customer);
+    fn standing(&self, customer: &Customer) -> Standing {
+        let known = self.customer(customer);
+        known
+            .map(|known| Standing::of(&known.settings))
+            .unwrap_or_default()
+    }
+
+    /// Notes that a customer was paused or resumed, or has another rate, where it stood otherwise before.
+    fn note_switch(&mut self, customer: Customer, before: Standing) {
+        let standing = self.standing(&customer);
+        if standing == before {
+            return;
         }
+        if standing.rate != before.rate {
+            let since = Instant::now();
+            match standing.rate {
+                Some(rate) => self.rates.insert(customer.clone(), RateInForce { rate, since }),
+                None => self.rates.remove(&customer),
+            };
+        }
+        self.switched.insert(customer);
     }
 
     fn lay_over(&mut self, of_files: HashMap<Customer, Arc<KnownCustomer>>) {
         let concerned: HashSet<&Customer> = self.of_files.keys().chain(of_files.keys()).collect();
         let before = concerned
             .into_iter()
-            .map(|customer| (customer.clone(), self.is_paused(customer)));
+            .map(|customer| (customer.clone(), self.standing(customer)));
         let before: Vec<_> = before.collect();
         self.of_files = of_files;
-        for (customer, was_paused) in before {
-            self.note_switch(customer, was_paused);
+        for (customer, before) in before {
+            self.note_switch(customer, before);
         }
     }
 
@@ -240,18 +268,18 @@ impl Known {
         let Ok(customer) = Customer::parse(name) else {
             return error!(name:?, version; "settings belong to no customer that there can be");
         };
-        let was_paused = self.is_paused(&customer);
+        let before = self.standing(&customer);
         let Some(document) = &change.document else {
             info!(customer:%, version; "a customer's settings were deleted");
             self.customers.remove(&customer);
-            return self.note_switch(customer, was_paused);
+            return self.note_switch(customer, before);
         };
         match read(document) {
             Ok(settings) => {
                 info!(customer:%, version; "a customer's settings were changed");
                 self.customers
                     .insert(customer.clone(), KnownCustomer::new(settings, *version));
-                self.note_switch(customer, was_paused);
+                self.note_switch(customer, before);
             }
             // What stood before is closer to what is wanted than nothing; and where nothing is known, nothing goes out
             // that its filter might have held back.

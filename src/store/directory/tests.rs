@@ -167,3 +167,33 @@ fn it_says_who_was_paused_or_resumed_by_whatever_says_so_until_somebody_asks() {
     laid_over(&[("c", true)]);
     taken("both, one after the other", &["c"]);
 }
+
+#[test]
+fn a_rate_is_in_force_since_it_was_changed_whatever_says_so() {
+    let directory = Directory::default();
+    let stored = |revision, document| directory.take_in(&changes(&[setting("a", revision, document)]));
+    let rate = || directory.rate(&customer("a"));
+    let switched = || !directory.take_switched().is_empty();
+    stored(1, Some(r#"{"rate": {"requestsPerSecond": 5}}"#));
+    let first = rate().unwrap();
+    assert!(first.rate.requests_per_second == 5.0 && first.since <= Instant::now() && switched());
+    stored(2, Some(r#"{"rate": {"requestsPerSecond": 5}, "name": "A"}"#));
+    assert!(rate() == Some(first) && !switched(), "something else was set");
+    stored(3, Some(r#"{"rate": {"requestsPerSecond": 5, "burst": 4}}"#));
+    let second = rate().unwrap();
+    assert!(second.since > first.since && switched(), "another burst is another rate");
+    let of_file = CustomerSettings {
+        rate: Some(first.rate),
+        ..CustomerSettings::default()
+    };
+    directory.lay_over([(customer("a"), of_file)]);
+    let third = rate().unwrap();
+    assert!(third.rate == first.rate && third.since > second.since && switched(), "the file holds");
+    stored(4, Some(r#"{"rate": {"requestsPerSecond": 9}}"#));
+    assert!(rate() == Some(third) && !switched());
+    directory.lay_over([]);
+    assert!(rate().is_some_and(|rate| rate.rate.requests_per_second == 9.0 && rate.since > third.since));
+    assert!(switched(), "what is stored holds again, from now on");
+    stored(5, None);
+    assert!(rate().is_none() && switched() && directory.read().rates.is_empty());
+}
