@@ -49,7 +49,7 @@ mod contract;
 #[cfg(test)]
 pub(crate) mod examples;
 
-pub use accounts::{SharedGate, Slice, SliceRequest};
+pub use accounts::{RateOwner, SharedGate, Slice, SliceRequest};
 pub use audit::{
     AddedUp, Audit, AuditScope, Compared, Counted, Difference, MOST_ROWS, Pick, RowCounts, SeriesScope,
 };

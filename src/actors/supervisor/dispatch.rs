@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext, Context};
 
 use super::SupervisorActor;
+use super::fair::May;
 use super::flight::Entry;
 use super::lane::{Beside, Turn};
 use crate::actors::messages::{BatchTicket, Job};
@@ -80,7 +81,6 @@ impl SupervisorActor {
             let rules = directory.rules(&entry.notification.customer, &rules);
             entry.lease.is_valid() && entry.overdue(rules.max_age, now).is_none()
         };
-        let is_paused = |customer: &Customer| directory.is_paused(customer);
         let (mut jobs, mut aside) = (Vec::new(), Vec::new());
         while jobs.len() < room {
             let Some((account, beside)) = self.next_account(instant) else {
@@ -89,13 +89,20 @@ impl SupervisorActor {
             let Some(lane) = self.lanes.get_mut(&account) else {
                 continue;
             };
-            let turn = lane.next(now, beside, is_paused, is_of_use, &mut aside);
+            let rates = &mut self.rates;
+            let may = |customer: &Customer, now| match directory.is_paused(customer) {
+                // Until somebody says otherwise.
+                true => May::Later(None),
+                false => rates.may(customer, directory.rate(customer), now),
+            };
+            let turn = lane.next(now, beside, may, is_of_use, &mut aside);
             if lane.lacks_permits() {
                 self.without_permits.push(account.clone());
             }
             match turn {
                 Turn::Send { mut entry, probe } => {
                     let (notification, step) = (entry.notification.clone(), entry.step.clone());
+                    self.rates.use_permit(&notification.customer, Instant::now());
                     let to = lane.credential(&entry).clone();
                     entry.progress.credential = Some(to.credential());
                     let timeout = directory.request_timeout(&notification.customer, to.request_timeout);

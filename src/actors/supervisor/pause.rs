@@ -34,7 +34,8 @@ impl SupervisorActor {
         }
     }
 
-    /// Gives back what those have ready that were paused, and lets those take part that were resumed.
+    /// Gives back what those have ready that were paused, and lets those take part that were resumed or have another
+    /// rate.
     pub(super) fn follow_pauses(&mut self, ctx: &mut Context<Self>) {
         for customer in self.around.store.directory().take_switched() {
             if self.is_paused(&customer) {
@@ -48,11 +49,17 @@ impl SupervisorActor {
     }
 
     fn resume(&mut self, customer: Customer) {
-        for (account, lane) in &mut self.lanes {
-            // Something may have come and been held since it was paused.
-            lane.queues().release(&customer);
-            self.turns.wake(account);
-        }
+        // Something may have come and been held since it was paused.
+        self.release(&customer);
         self.backlog.add(customer);
+    }
+
+    /// Lets a customer that was held back take part again.
+    pub(super) fn release(&mut self, customer: &Customer) {
+        for (account, lane) in &mut self.lanes {
+            if lane.queues().release(customer) {
+                self.turns.wake(account);
+            }
+        }
     }
 }

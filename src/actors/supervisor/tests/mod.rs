@@ -4,6 +4,7 @@ mod bounds;
 mod deaths;
 mod draining;
 mod handing_over;
+mod pacing;
 mod pausing;
 mod pools;
 mod rotating;
