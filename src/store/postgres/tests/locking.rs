@@ -176,13 +176,14 @@ async fn a_use_that_one_replica_writes_waits_for_what_another_revokes() {
         .change_setting(put(SettingKind::Key, "ci", "{}".to_owned()))
         .await
         .unwrap();
-    store.note_key_use("ci", KeySource::Store);
     let mut other = database.connect().await;
     let revoking = format!(
         "BEGIN; SELECT pg_advisory_xact_lock({SETTINGS_LOCK}); \
          UPDATE settings SET document = NULL; DELETE FROM key_uses"
     );
     execute(&mut other, revoking).await;
+    // Not before, for the regular work might have written it by then.
+    store.note_key_use("ci", KeySource::Store);
     let revoke = async {
         eventually("the use waits", async || {
             let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
