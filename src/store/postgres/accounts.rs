@@ -22,8 +22,9 @@ impl Accounts {
     }
 
     /// Takes what there is of a budget, at most `want`. A slice is attributed to the start of the
-    /// statement, which is after it was asked for and before it arrives. A budget of another rate than the last time
-    /// starts empty.
+    /// statement, which is after it was asked for and before it arrives. A budget that was used by another rate
+    /// the last time has as many permits as that one had left, so that no burst is granted twice, and nothing is lost
+    /// while replicas do not agree on the rate.
     async fn take(
         connection: &mut PgConnection,
         name: &str,
@@ -40,8 +41,11 @@ impl Accounts {
                    WHEN a.gate = 'limited' THEN $2 ELSE 1 END, \
                  $4 - (a.full_at_us - now_us() + $3 - 1) / $3)) AS permits \
                FROM (SELECT name, gate, gate_until, \
-                   CASE WHEN (interval_us, capacity) = ($3, $4) THEN greatest(full_at_us, now_us()) \
-                     ELSE now_us() + $3 * $4 END AS full_at_us \
+                   CASE WHEN interval_us = 0 OR (interval_us, capacity) = ($3, $4) \
+                     THEN greatest(full_at_us, now_us()) \
+                     ELSE now_us() + $3 * $4 - least($3 * $4, floor( \
+                       (interval_us * capacity - greatest(full_at_us - now_us(), 0))::FLOAT8 \
+                       * $3::FLOAT8 / interval_us)::BIGINT) END AS full_at_us \
                  FROM accounts WHERE name = $1 FOR UPDATE) AS a) AS taken \
              WHERE accounts.name = taken.name \
              RETURNING granted, greatest(0, accounts.full_at_us - now_us() - $3 * ($4 - 1)) AS next_in_us, \

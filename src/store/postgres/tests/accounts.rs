@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::TestDatabase;
 use crate::domain::{AccountName, Shut, Timestamp};
 use crate::store::examples::{customer, eventually};
-use crate::store::{RateOwner, SharedGate, SliceRequest, Store};
+use crate::store::{RateOwner, SharedGate, Slice, SliceRequest, Store};
 
 const INTERVAL: Duration = Duration::from_millis(5);
 
@@ -90,27 +90,50 @@ async fn a_customers_budget_is_not_that_of_an_account_of_its_name() {
     assert_eq!(slice(owner()).await.granted, 0);
 }
 
+/// Takes a slice of a customer's budget.
+async fn slice_at(store: &Store, capacity: u32, interval_us: u64) -> Slice {
+    let request = SliceRequest {
+        want: capacity,
+        capacity,
+        interval_us,
+        ..request(0)
+    };
+    let owner = RateOwner::Customer(customer("acme"));
+    store.slice(owner, request).await.unwrap()
+}
+
 #[tokio::test]
-async fn a_budget_of_another_rate_starts_empty_and_waits_for_nothing_of_the_one_before() {
+async fn a_budget_of_another_rate_grants_no_burst_twice_and_pays_nothing_off() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
-    let slice = async |capacity, interval_us| {
-        let request = SliceRequest {
-            want: capacity,
-            capacity,
-            interval_us,
-            ..request(0)
-        };
-        let owner = RateOwner::Customer(customer("acme"));
-        store.slice(owner, request).await.unwrap()
-    };
-    eventually("it is full", async || slice(4, 1000).await.granted == 4).await;
-    let slow = slice(4, 3_600_000_000).await;
-    assert_eq!(slow.granted, 0, "no burst is granted twice");
-    assert!(slow.next_in > Duration::from_secs(3500), "{:?}", slow.next_in);
-    let quick = slice(4, 2000).await;
-    assert!(quick.granted == 0 && quick.next_in <= Duration::from_millis(2), "{quick:?}");
-    eventually("it gains some", async || slice(4, 2000).await.granted > 0).await;
+    let slow = slice_at(&store, 4, 1_000_000_000).await;
+    assert_eq!(slow.granted, 0, "it starts empty");
+    assert!(slow.next_in > Duration::from_secs(900), "{:?}", slow.next_in);
+    let quick = slice_at(&store, 4, 1000).await;
+    assert!(quick.granted == 0 && quick.next_in <= Duration::from_millis(1), "{quick:?}");
+    eventually("it is full", async || slice_at(&store, 4, 1000).await.granted == 4).await;
+    let emptied = Instant::now();
+    let first = slice_at(&store, 4, 1_000_000_000).await.granted;
+    let gained = emptied.elapsed().as_millis();
+    assert!(u128::from(first) <= gained + 4, "{first} after {gained} ms");
+    let second = slice_at(&store, 4, 1_000_000_000).await;
+    assert!(second.granted == 0 && second.next_in <= Duration::from_secs(1000), "{second:?}");
+}
+
+#[tokio::test]
+async fn replicas_that_do_not_agree_on_a_rate_starve_nobody_and_pass_neither() {
+    let database = TestDatabase::new().await;
+    let (here, there) = (database.open().await, database.open().await);
+    slice_at(&here, 8, 5000).await;
+    let started = Instant::now();
+    let mut granted = 0;
+    while started.elapsed() < Duration::from_millis(500) {
+        granted += slice_at(&here, 8, 5000).await.granted;
+        granted += slice_at(&there, 4, 10_000).await.granted;
+    }
+    let could = |interval_ms: u32| started.elapsed().as_secs_f64() * 1000.0 / f64::from(interval_ms);
+    assert!(f64::from(granted) <= could(5) + 8.0 + 1.0, "{granted} of {}", could(5));
+    assert!(f64::from(granted) >= could(10) * 0.5, "{granted} of {}", could(10));
 }
 
 #[tokio::test]
