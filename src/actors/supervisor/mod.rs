@@ -186,6 +186,7 @@ impl SupervisorActor {
         if self.draining.is_none() {
             self.follow_accounts(false, ctx);
             self.follow_pauses(ctx);
+            self.follow_rates();
         }
     }
 
@@ -332,6 +333,7 @@ impl Handler<ConfigReloaded> for SupervisorActor {
             self.follow_accounts(true, ctx);
             // What files say of customers comes with it.
             self.follow_pauses(ctx);
+            self.follow_rates();
         }
         self.proceed(ctx);
     }

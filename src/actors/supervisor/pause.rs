@@ -34,8 +34,7 @@ impl SupervisorActor {
         }
     }
 
-    /// Gives back what those have ready that were paused, and lets those take part that were resumed or have another
-    /// rate.
+    /// Gives back what those have ready that were paused, and lets those take part that were resumed.
     pub(super) fn follow_pauses(&mut self, ctx: &mut Context<Self>) {
         for customer in self.around.store.directory().take_switched() {
             if self.is_paused(&customer) {
@@ -45,6 +44,13 @@ impl SupervisorActor {
             } else {
                 self.resume(customer);
             }
+        }
+    }
+
+    /// Lets those take part that have another rate: it may let them send earlier.
+    pub(super) fn follow_rates(&mut self) {
+        for customer in self.around.store.directory().take_repaced() {
+            self.release(&customer);
         }
     }
 

@@ -4,7 +4,7 @@ mod standing;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::{error, info};
 use serde_json::{Map, Value};
@@ -16,7 +16,6 @@ use super::settings::{Setting, SettingChanges, SettingKind};
 use crate::domain::{AccountName, Customer, KeyDigest};
 use crate::policy::{CustomerSettings, Rules, SettingFault};
 pub use standing::RateInForce;
-use standing::Standing;
 
 /// Everything that is set.
 #[derive(Debug, Default)]
@@ -35,8 +34,10 @@ struct Known {
     accounts: HashMap<AccountName, Arc<KnownAccount>>,
     /// Those that were changed since somebody last asked for that.
     changed_accounts: HashSet<AccountName>,
-    /// Who was paused or resumed, or whose rate was changed, since somebody last asked for that.
+    /// Who was paused or resumed since somebody last asked for that.
     switched: HashSet<Customer>,
+    /// Who has another rate since somebody last asked for that.
+    repaced: HashSet<Customer>,
 }
 
 impl Directory {
@@ -104,21 +105,16 @@ impl Directory {
         self.read().is_paused(customer)
     }
 
-    /// Returns the rate of a customer that has one of its own.
-    #[must_use]
-    pub fn rate(&self, customer: &Customer) -> Option<RateInForce> {
-        self.read().rates.get(customer).copied()
-    }
-
-    /// Tells whether there is anything to take with [`Self::take_switched`] or [`Self::take_changed_accounts`].
+    /// Tells whether there is anything to take with [`Self::take_switched`], [`Self::take_repaced`] or
+    /// [`Self::take_changed_accounts`].
     #[must_use]
     pub fn has_news(&self) -> bool {
         let known = self.read();
-        !(known.switched.is_empty() && known.changed_accounts.is_empty())
+        !(known.switched.is_empty() && known.repaced.is_empty() && known.changed_accounts.is_empty())
     }
 
-    /// Takes the customers who were paused or resumed, or whose rate was changed, since the last call. Some may have
-    /// been both, so how each stands now is to be asked.
+    /// Takes the customers who were paused or resumed since the last call. Some may have been both, so how each
+    /// stands now is to be asked.
     #[must_use]
     pub fn take_switched(&self) -> HashSet<Customer> {
         if self.has_news() {
@@ -198,29 +194,6 @@ impl Known {
 
     fn is_paused(&self, customer: &Customer) -> bool {
         self.customer(customer).is_some_and(|known| known.settings.paused)
-    }
-
-    fn standing(&self, customer: &Customer) -> Standing {
-        let known = self.customer(customer);
-        known
-            .map(|known| Standing::of(&known.settings))
-            .unwrap_or_default()
-    }
-
-    /// Notes that a customer was paused or resumed, or has another rate, where it stood otherwise before.
-    fn note_switch(&mut self, customer: Customer, before: Standing) {
-        let standing = self.standing(&customer);
-        if standing == before {
-            return;
-        }
-        if standing.rate != before.rate {
-            let since = Instant::now();
-            match standing.rate {
-                Some(rate) => self.rates.insert(customer.clone(), RateInForce { rate, since }),
-                None => self.rates.remove(&customer),
-            };
-        }
-        self.switched.insert(customer);
     }
 
     fn lay_over(&mut self, of_files: HashMap<Customer, Arc<KnownCustomer>>) {

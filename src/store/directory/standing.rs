@@ -1,7 +1,10 @@
 //! What holds back what is queued of a customer: a pause, or a rate of its own.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
+use super::{Directory, Known};
+use crate::domain::Customer;
 use crate::policy::{CustomerRate, CustomerSettings};
 
 /// A rate that is in force.
@@ -14,17 +17,60 @@ pub struct RateInForce {
 }
 
 /// How a customer stands by what is set for it.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Standing {
     paused: bool,
-    pub(super) rate: Option<CustomerRate>,
+    rate: Option<CustomerRate>,
 }
 
 impl Standing {
-    pub(super) fn of(settings: &CustomerSettings) -> Self {
+    fn of(settings: &CustomerSettings) -> Self {
         Self {
             paused: settings.paused,
             rate: settings.rate,
+        }
+    }
+}
+
+impl Directory {
+    /// Returns the rate of a customer that has one of its own.
+    #[must_use]
+    pub fn rate(&self, customer: &Customer) -> Option<RateInForce> {
+        self.read().rates.get(customer).copied()
+    }
+
+    /// Takes the customers that have another rate of their own since the last call, or none any more.
+    #[must_use]
+    pub fn take_repaced(&self) -> HashSet<Customer> {
+        if self.has_news() {
+            std::mem::take(&mut self.write().repaced)
+        } else {
+            HashSet::new()
+        }
+    }
+}
+
+impl Known {
+    pub(super) fn standing(&self, customer: &Customer) -> Standing {
+        let known = self.customer(customer);
+        known
+            .map(|known| Standing::of(&known.settings))
+            .unwrap_or_default()
+    }
+
+    /// Notes that a customer was paused or resumed, or has another rate, where it stood otherwise before.
+    pub(super) fn note_switch(&mut self, customer: Customer, before: Standing) {
+        let standing = self.standing(&customer);
+        if standing.paused != before.paused {
+            self.switched.insert(customer.clone());
+        }
+        if standing.rate != before.rate {
+            let since = Instant::now();
+            match standing.rate {
+                Some(rate) => self.rates.insert(customer.clone(), RateInForce { rate, since }),
+                None => self.rates.remove(&customer),
+            };
+            self.repaced.insert(customer);
         }
     }
 }
