@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext, Context};
 
 use super::SupervisorActor;
-use super::fair::May;
 use super::flight::Entry;
 use super::lane::{Beside, Turn};
 use crate::actors::messages::{BatchTicket, Job};
@@ -81,6 +80,7 @@ impl SupervisorActor {
             let rules = directory.rules(&entry.notification.customer, &rules);
             entry.lease.is_valid() && entry.overdue(rules.max_age, now).is_none()
         };
+        let is_paused = |customer: &Customer| directory.is_paused(customer);
         let (mut jobs, mut aside) = (Vec::new(), Vec::new());
         while jobs.len() < room {
             let Some((account, beside)) = self.next_account(instant) else {
@@ -90,12 +90,8 @@ impl SupervisorActor {
                 continue;
             };
             let rates = &mut self.rates;
-            let may = |customer: &Customer, now| match directory.is_paused(customer) {
-                // Until somebody says otherwise.
-                true => May::Later(None),
-                false => rates.may(customer, directory.rate(customer), now),
-            };
-            let turn = lane.next(now, beside, may, is_of_use, &mut aside);
+            let may_by_rate = |customer: &Customer, now| rates.may(customer, directory.rate(customer), now);
+            let turn = lane.next(now, beside, is_paused, may_by_rate, is_of_use, &mut aside);
             if lane.lacks_permits() {
                 self.without_permits.push(account.clone());
             }

@@ -144,12 +144,13 @@ impl Lane {
         self.queues.len_of(customer)
     }
 
-    /// Takes the next notification that may go out, of a customer of whom nothing else says that it may not. Those that are of no use are put aside on the way.
+    /// Takes the next notification that may go out. Those that are of no use are put aside on the way.
     pub(super) fn next(
         &mut self,
         now: Timestamp,
         beside: Beside,
-        mut may_else: impl FnMut(&Customer, Instant) -> May,
+        is_paused: impl Fn(&Customer) -> bool,
+        mut may_by_rate: impl FnMut(&Customer, Instant) -> May,
         is_of_use: impl Fn(&Entry) -> bool,
         aside: &mut Vec<Entry>,
     ) -> Turn {
@@ -183,13 +184,14 @@ impl Lane {
         }
         let (instant, customers) = (Instant::now(), &self.customers);
         let mut may = |customer: &Customer| {
-            match may_else(customer, instant) {
-                May::Go => {}
-                held => return held,
+            if is_paused(customer) {
+                // Until somebody says otherwise.
+                return May::Later(None);
             }
             let load = customers.get(customer).copied().unwrap_or_default();
             match caps.admits_customer(all, asking, load) {
-                true => May::Go,
+                // Last, because whoever lacks permits may ask for some.
+                true => may_by_rate(customer, instant),
                 // Until one of its own ends; or others have left room by then.
                 false => May::Later(Some(instant + LOOK_AGAIN)),
             }

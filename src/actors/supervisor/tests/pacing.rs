@@ -156,6 +156,18 @@ async fn an_account_rests_until_the_first_of_its_customers_may_send() {
         lane.queues().of(true).push_back(&customer(name), Box::new(entry));
     }
     let (now, start) = (stored.store.now(), Instant::now());
+    let beside = |out| Beside {
+        caps: Caps::new(8),
+        all: Load { out, counted: 0 },
+        alone: true,
+        crowded: false,
+    };
+    let full = |customer: &Customer, _: Instant| -> May { panic!("no permit would be of use to {customer}") };
+    let turn = lane.next(now, beside(8), |_| false, full, |_| true, &mut Vec::new());
+    assert!(matches!(turn, Turn::Wait(Some(_))), "{turn:?}");
+    for name in ["a", "b", "c"] {
+        lane.queues().release(&customer(name));
+    }
     let asked = Cell::new(0);
     let next = |lane: &mut Lane| {
         let may = |customer: &Customer, _| {
@@ -166,13 +178,7 @@ async fn an_account_rests_until_the_first_of_its_customers_may_send() {
                 _ => May::Paced(None),
             }
         };
-        let beside = Beside {
-            caps: Caps::new(8),
-            all: Load::default(),
-            alone: true,
-            crowded: false,
-        };
-        lane.next(now, beside, may, |_| true, &mut Vec::new())
+        lane.next(now, beside(0), |_| false, may, |_| true, &mut Vec::new())
     };
     for _ in 0..100 {
         let turn = next(&mut lane);
