@@ -110,8 +110,8 @@ pub struct WorkerCounted {
 #[rtype(result = "Result<(), StoreError>")]
 pub struct FollowSettings;
 
-/// Settings actor → supervisor: customers were paused or resumed, or accounts changed. A wake-up: the store's
-/// directory knows which.
+/// Settings actor → supervisor: customers were paused or resumed or have another rate, or accounts changed. A wake-up:
+/// the store's directory knows which.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SettingsChanged;

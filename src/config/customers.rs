@@ -47,11 +47,11 @@ mod tests {
 
     #[test]
     fn a_table_says_what_a_document_says() {
-        let table =
-            json!({"name": "Acme Inc", "max_queued": 7, "retry": {"initial_backoff_ms": 5, "max_age_s": 0}});
+        let table = json!({"name": "Acme Inc", "max_queued": 7, "rate": {"requests_per_second": 0.5, "burst": 3},
+            "retry": {"initial_backoff_ms": 5, "max_age_s": 0}});
         let (customer, settings) = read("a.b", table).map_err(|_| "refused").unwrap();
-        let document =
-            json!({"name": "Acme Inc", "maxQueued": 7, "retry": {"initialBackoffMs": 5, "maxAgeS": 0}});
+        let document = json!({"name": "Acme Inc", "maxQueued": 7, "rate": {"requestsPerSecond": 0.5, "burst": 3},
+            "retry": {"initialBackoffMs": 5, "maxAgeS": 0}});
         assert_eq!((customer.as_str(), json!(settings)), ("a.b", document));
     }
 
@@ -91,6 +91,8 @@ mod tests {
             "is 10, less than initial_backoff_ms, which is 20".to_owned(),
         );
         assert_eq!(faults, [right]);
+        let faults = refused("a", json!({"rate": {"requests_per_second": 0, "burst": 3}}));
+        assert_eq!(faults[0].0, ".rate.requests_per_second");
         let faults = refused("a", json!({"application": "camelCase/id"}));
         assert!(faults[0].1.starts_with("camelCase/id is no id"), "what is set is not respelled: {faults:?}");
         assert_eq!(refused("", json!({})).len(), 1, "no name");

@@ -2,6 +2,7 @@
 //! Time and chance come in as arguments.
 
 mod backoff;
+mod bucket;
 mod deadline;
 mod decision;
 mod fairness;
@@ -17,6 +18,7 @@ mod settings;
 mod share;
 
 pub use backoff::Backoff;
+pub use bucket::Bucket;
 pub use deadline::{Deadline, Overdue, ask_first};
 pub use decision::{Case, Decision, Rules, decide, first_step};
 pub use fairness::{Asking, Caps, Load, Patience};
@@ -31,7 +33,7 @@ pub use region::{base_url, region};
 pub use routing::{Route, Routing, UnknownCustomers};
 pub use server_url::{ServerUrl, ServerUrlError};
 pub use settings::{
-    CustomerSettings, Fault as SettingFault, KeyGrant, KeyRequest, KeySettings, Own, PortalRequest,
-    RetryBounds, RetrySettings, Spelling, SvixAccount, check_account_name, difference, merge,
+    CustomerRate, CustomerSettings, Fault as SettingFault, KeyGrant, KeyRequest, KeySettings, Own,
+    PortalRequest, RetryBounds, RetrySettings, Spelling, SvixAccount, check_account_name, difference, merge,
 };
 pub use share::Share;

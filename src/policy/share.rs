@@ -38,6 +38,12 @@ impl Share {
         }
     }
 
+    /// The same with a rate as low as its burst needs for replicas to make use of it.
+    pub fn usable(per_second: f64, burst: u32) -> Self {
+        let most = f64::from(burst) / 2.0 / MIN_VALIDITY.as_secs_f64();
+        Self::new(per_second.min(most), burst)
+    }
+
     /// Tells whether replicas can make use of it: else their slices are stale when they arrive.
     pub fn is_usable(self) -> bool {
         self.validity >= MIN_VALIDITY

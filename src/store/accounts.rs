@@ -1,13 +1,32 @@
-//! What replicas share of an account: slices of its rate, and its gate.
+//! What replicas share: slices of the rates of accounts and customers, and the gates of accounts.
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
 use super::StoreError;
-use crate::domain::{AccountName, Shut, Timestamp};
+use crate::domain::{AccountName, Customer, Shut, Timestamp};
 
-/// Asks for a slice of an account's rate.
+/// Whose rate replicas share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RateOwner {
+    /// All that goes out through an account.
+    Account(AccountName),
+    /// All that goes out for a customer with a rate of its own.
+    Customer(Customer),
+}
+
+impl RateOwner {
+    /// Returns the name of its budget. No account can have that of a customer: its name has no colon.
+    pub(super) fn key(&self) -> String {
+        match self {
+            Self::Account(name) => name.as_str().to_owned(),
+            Self::Customer(customer) => format!("customer:{customer}"),
+        }
+    }
+}
+
+/// Asks for a slice of a rate.
 #[derive(Debug, Clone, Copy)]
 pub struct SliceRequest {
     /// Permits that would be of use.
@@ -20,12 +39,14 @@ pub struct SliceRequest {
     pub probe_wait: Duration,
 }
 
-/// A slice of an account's rate.
+/// A slice of a rate.
 #[derive(Debug, Clone, Copy)]
 pub struct Slice {
     /// Permits, which are good for a short time only; none where the gate is shut.
     pub granted: u32,
-    /// How the account's gate stands for all replicas.
+    /// How long it takes until the budget has another.
+    pub next_in: Duration,
+    /// How the account's gate stands for all replicas; that of a customer is open.
     pub gate: SharedGate,
 }
 
@@ -44,8 +65,8 @@ pub struct SharedGate {
 
 /// The accounts of a store that replicas share.
 pub(super) trait SharedAccounts: Send + Sync + 'static {
-    /// Takes a slice of an account's rate.
-    fn slice(&self, account: AccountName, request: SliceRequest) -> BoxFuture<'_, Result<Slice, StoreError>>;
+    /// Takes a slice of a rate.
+    fn slice(&self, owner: RateOwner, request: SliceRequest) -> BoxFuture<'_, Result<Slice, StoreError>>;
 
     /// Says how a gate stands from now on; returns its version.
     fn set_gate(&self, account: AccountName, gate: SharedGate) -> BoxFuture<'_, Result<i64, StoreError>>;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::accounts::{SharedAccounts, SharedGate, Slice, SliceRequest};
+use super::accounts::{RateOwner, SharedAccounts, SharedGate, Slice, SliceRequest};
 use super::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
 use super::clock::Clock;
 use super::condition::SharedCondition;
@@ -282,13 +282,13 @@ impl Store {
         self.hints.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Takes a slice of an account's rate from the budget that all replicas share.
+    /// Takes a slice of a rate from the budget that all replicas share.
     ///
     /// # Errors
     /// When the store cannot be reached, or is not shared.
-    pub async fn slice(&self, account: AccountName, request: SliceRequest) -> Result<Slice, StoreError> {
+    pub async fn slice(&self, owner: RateOwner, request: SliceRequest) -> Result<Slice, StoreError> {
         let accounts = self.accounts.as_ref().ok_or(StoreError::Closed)?;
-        accounts.slice(account, request).await
+        accounts.slice(owner, request).await
     }
 
     /// Tells all replicas how an account's gate stands; returns the version of that.

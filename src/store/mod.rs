@@ -52,14 +52,14 @@ mod contract;
 #[cfg(test)]
 pub(crate) mod examples;
 
-pub use accounts::{SharedGate, Slice, SliceRequest};
+pub use accounts::{RateOwner, SharedGate, Slice, SliceRequest};
 pub use audit::{
     AddedUp, Audit, AuditScope, Compared, Counted, Difference, MOST_ROWS, Pick, RowCounts, SeriesScope,
 };
 pub use check::{CheckReport, ConnectError, Fault, Finding, check};
 pub use condition::Condition;
 pub use copy::{CopyError, CopyReport, Counts, Progress as CopyProgress, copy};
-pub use directory::Directory;
+pub use directory::{Directory, RateInForce};
 pub use error::{StoreError, Trouble};
 pub use handle::{Store, StoreOptions};
 pub use key_uses::KeySource;

@@ -17,6 +17,7 @@ mod bad_events;
 mod bad_requests;
 mod bound_keys;
 mod bounding;
+mod customer_rates;
 mod customer_rules;
 mod customers;
 mod delivering;

@@ -1,4 +1,5 @@
-//! What an account's lane holds of the budget that replicas share, and what it has told them of its gate.
+//! What is held here of a budget that replicas share, an account's or a customer's, and what they were told of an
+//! account's gate.
 
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,20 @@ impl Budget {
         self.permits > 0 && Instant::now() < self.good_until
     }
 
+    /// Returns how many requests may go out by it now.
+    pub(super) fn permits(&self) -> usize {
+        if self.has_permit() {
+            self.permits as usize
+        } else {
+            0
+        }
+    }
+
+    /// Tells whether it is like a new one: it has nothing, and a slice may be asked for.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.has_permit() && self.wait() == Some(Duration::ZERO)
+    }
+
     pub(super) fn use_permit(&mut self) {
         self.permits = self.permits.saturating_sub(1);
     }
@@ -66,7 +81,7 @@ impl Budget {
 
     /// Returns for how many permits to ask now, where `ready` could use one, and notes that this is done.
     pub(super) fn begin_asking(&mut self, ready: usize) -> Option<u32> {
-        if self.asking || self.has_permit() || Instant::now() < self.next_ask {
+        if ready == 0 || self.asking || self.has_permit() || Instant::now() < self.next_ask {
             return None;
         }
         self.asking = true;
@@ -82,13 +97,14 @@ impl Budget {
             Some(slice) => {
                 self.permits = slice.granted;
                 self.good_until = asked + self.share.validity;
-                // A budget that gave all that was wanted has more; one that did not is to gain some first.
+                // A budget that gave all that was wanted has more; one that did not is to gain some first, and says how
+                // long that takes at least.
                 let pause = if slice.granted < self.wanted {
                     self.share.pause()
                 } else {
                     Duration::ZERO
                 };
-                self.next_ask = asked + pause;
+                self.next_ask = (asked + pause).max(Instant::now() + slice.next_in);
             }
             None => self.next_ask = Instant::now() + AFTER_FAILURE,
         }
@@ -166,7 +182,11 @@ mod tests {
     }
 
     fn slice(granted: u32, gate: SharedGate) -> Slice {
-        Slice { granted, gate }
+        Slice {
+            granted,
+            next_in: Duration::ZERO,
+            gate,
+        }
     }
 
     #[test]

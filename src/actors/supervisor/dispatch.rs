@@ -91,13 +91,16 @@ impl SupervisorActor {
             let Some(lane) = self.lanes.get_mut(&account) else {
                 continue;
             };
-            let turn = lane.next(now, beside, is_paused, is_of_use, &mut aside);
+            let rates = &mut self.rates;
+            let may_by_rate = |customer: &Customer, now| rates.may(customer, directory.rate(customer), now);
+            let turn = lane.next(now, beside, is_paused, may_by_rate, is_of_use, &mut aside);
             if lane.lacks_permits() {
                 self.without_permits.push(account.clone());
             }
             match turn {
                 Turn::Send { mut entry, probe } => {
                     let (notification, step) = (entry.notification.clone(), entry.step.clone());
+                    self.rates.use_permit(&notification.customer, Instant::now());
                     let to = lane.credential(&entry).clone();
                     entry.progress.credential = Some(to.credential());
                     let timeout = directory.request_timeout(&notification.customer, to.request_timeout);

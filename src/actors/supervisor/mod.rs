@@ -13,6 +13,7 @@
 //! outcomes  answers → decisions → store  pool    the threads that make the requests
 //! sharing   slices, gates ↔ replicas     budget  what a lane holds of a shared rate
 //! overdue   what must not be sent any more leaves the queues
+//! rates     what customers have of rates of their own
 //! ```
 
 mod accounts;
@@ -29,6 +30,7 @@ mod overdue;
 mod pause;
 mod pool;
 mod queues;
+mod rates;
 mod sharing;
 mod shut;
 mod turns;
@@ -56,6 +58,7 @@ use flight::{Entry, Flights};
 use lane::Lane;
 use pool::Pool;
 pub(super) use pool::PoolFactory;
+use rates::Rates;
 use turns::Turns;
 
 /// How often the store is looked at, threads are counted and the counts are passed on.
@@ -88,6 +91,7 @@ pub(super) struct SupervisorActor {
     counted: usize,
     /// Accounts that had something to send and no permit of the rate they share.
     without_permits: Vec<AccountName>,
+    rates: Rates,
     /// Outcomes on their way to the store.
     settling: usize,
     backlog: Backlog,
@@ -113,6 +117,7 @@ impl SupervisorActor {
             turns: Turns::default(),
             counted: 0,
             without_permits: Vec::new(),
+            rates: Rates::new(around.store.is_shared()),
             flights: Flights::default(),
             settling: 0,
             backlog: Backlog::default(),
@@ -166,6 +171,8 @@ impl SupervisorActor {
         self.sweep_overdue(ctx);
         self.proceed(ctx);
         self.remove_closed();
+        self.rates
+            .forget_idle(self.around.store.directory(), Instant::now());
         let now = self.around.store.now();
         if !self.stands_still(now) {
             self.moved_at = now;
@@ -174,11 +181,12 @@ impl SupervisorActor {
         self.around.stats.do_send(CountsChanged { counts });
     }
 
-    /// Takes in what has been changed of accounts and of who is paused.
+    /// Takes in what has been changed of accounts, of who is paused, and of rates.
     fn follow_settings(&mut self, ctx: &mut Context<Self>) {
         if self.draining.is_none() {
             self.follow_accounts(false, ctx);
             self.follow_pauses(ctx);
+            self.follow_rates();
         }
     }
 
@@ -325,6 +333,7 @@ impl Handler<ConfigReloaded> for SupervisorActor {
             self.follow_accounts(true, ctx);
             // What files say of customers comes with it.
             self.follow_pauses(ctx);
+            self.follow_rates();
         }
         self.proceed(ctx);
     }

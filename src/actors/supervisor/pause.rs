@@ -47,12 +47,25 @@ impl SupervisorActor {
         }
     }
 
-    fn resume(&mut self, customer: Customer) {
-        for (account, lane) in &mut self.lanes {
-            // Something may have come and been held since it was paused.
-            lane.queues().release(&customer);
-            self.turns.wake(account);
+    /// Lets those take part that have another rate: it may let them send earlier.
+    pub(super) fn follow_rates(&mut self) {
+        for customer in self.around.store.directory().take_repaced() {
+            self.release(&customer);
         }
+    }
+
+    fn resume(&mut self, customer: Customer) {
+        // Something may have come and been held since it was paused.
+        self.release(&customer);
         self.backlog.add(customer);
+    }
+
+    /// Lets a customer that was held back take part again.
+    pub(super) fn release(&mut self, customer: &Customer) {
+        for (account, lane) in &mut self.lanes {
+            if lane.queues().release(customer) {
+                self.turns.wake(account);
+            }
+        }
     }
 }

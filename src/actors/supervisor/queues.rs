@@ -63,12 +63,12 @@ impl<T> ReadyQueues<T> {
     pub(super) fn find(
         &mut self,
         now: Instant,
-        may: impl Fn(&Customer) -> May,
+        mut may: impl FnMut(&Customer) -> May,
     ) -> Result<Found<'_, T>, Option<Instant>> {
-        if self.fresh.turn(now, &may) {
+        if self.fresh.turn(now, &mut may) {
             return Ok(Found(&mut self.fresh));
         }
-        if self.again.turn(now, &may) {
+        if self.again.turn(now, &mut may) {
             return Ok(Found(&mut self.again));
         }
         Err([self.fresh.wake_at(), self.again.wake_at()]
@@ -77,10 +77,30 @@ impl<T> ReadyQueues<T> {
             .min())
     }
 
-    /// Gives a customer that was held back its turns again.
-    pub(super) fn release(&mut self, customer: &Customer) {
-        self.fresh.release(customer);
-        self.again.release(customer);
+    /// Gives a customer that was held back its turns again. Returns whether it was.
+    pub(super) fn release(&mut self, customer: &Customer) -> bool {
+        self.fresh.release(customer) | self.again.release(customer)
+    }
+
+    /// Tells whether anybody is held back until a time by something else than its own rate.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.fresh.is_crowded() || self.again.is_crowded()
+    }
+
+    /// Tells whether anybody is held back by its own rate.
+    pub(super) fn is_paced(&self) -> bool {
+        self.fresh.is_paced() || self.again.is_paced()
+    }
+
+    /// Returns how much could go out at once, up to `most`, where a customer `may_send` so many.
+    pub(super) fn sendable(&self, most: usize, may_send: impl Fn(&Customer) -> usize) -> usize {
+        let fresh = self.fresh.sendable(most, &may_send);
+        fresh + self.again.sendable(most - fresh, may_send)
+    }
+
+    /// Returns how much a customer has.
+    pub(super) fn len_of(&self, customer: &Customer) -> usize {
+        self.fresh.len_of(customer) + self.again.len_of(customer)
     }
 }
 

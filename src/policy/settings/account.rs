@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::members::{Fault, Faults, Members};
+use super::rate::{BURST, PER_SECOND};
 use crate::policy::{Networks, ServerUrl};
 
 /// The longest name of an account, in bytes.
@@ -58,9 +59,9 @@ impl SvixAccount {
         let mut members = Members::new(document.clone(), &mut faults);
         let account = Self {
             server_url: members.text("serverUrl", check_url),
-            requests_per_second: members.number("requestsPerSecond", 0.001..=1e6),
+            requests_per_second: members.number("requestsPerSecond", PER_SECOND),
             burst: members
-                .whole("burst", 2..=1_000_000)
+                .whole("burst", BURST)
                 .and_then(|burst| u32::try_from(burst).ok()),
             request_timeout_ms: members.whole("requestTimeoutMs", 1..=600_000),
             token: members.text("token", |_| Ok(())),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::account::check_account_name;
 use super::members::{Fault, Faults, Members, Spelling};
 use super::own::{self, OWN, Own};
+use super::rate::CustomerRate;
 use super::retry::RetrySettings;
 use crate::domain::fits_svix_id;
 use crate::policy::{Filter, FilterSettings, Position, Rules};
@@ -32,6 +33,9 @@ pub struct CustomerSettings {
     /// When a failed attempt is made again.
     #[serde(skip_serializing_if = "RetrySettings::is_empty")]
     pub retry: RetrySettings,
+    /// How fast its requests may go out, inside its account's rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<CustomerRate>,
     /// How many notifications may be queued before more are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_queued: Option<u64>,
@@ -61,6 +65,7 @@ impl CustomerSettings {
             application: members.text("application", application),
             filter: members.object("filter", filter).unwrap_or_default(),
             retry: members.object("retry", RetrySettings::read).unwrap_or_default(),
+            rate: members.object("rate", CustomerRate::read).flatten(),
             max_queued: members.whole("maxQueued", 1..=1_000_000_000),
             paused: members.flag("paused").unwrap_or_default(),
             self_service: members.read("selfService", OWN, own::read).unwrap_or_default(),
@@ -163,7 +168,8 @@ mod tests {
             "name": "Äpfel & Söhne", "account": "apfel-1", "application": "app_1",
             "retry": {"maxAttempts": 3, "initialBackoffMs": 10, "multiplier": 1.5, "maxBackoffMs": 20, "jitter": 0.0,
                 "maxAgeS": 0, "requestTimeoutMs": 500},
-            "maxQueued": 1000, "paused": true, "selfService": ["retry", "account"],
+            "rate": {"requestsPerSecond": 2.5, "burst": 5}, "maxQueued": 1000, "paused": true,
+            "selfService": ["retry", "account"],
             "filter": {"include": ["a.*"], "exclude": ["a.b"], "expression": "data.n > 1"},
         });
         let settings = read(document.clone()).unwrap();

@@ -7,6 +7,7 @@ mod members;
 mod own;
 mod patch;
 mod portal;
+mod rate;
 mod retry;
 
 pub use account::{SvixAccount, check_account_name};
@@ -16,4 +17,5 @@ pub use members::{Fault, Spelling};
 pub use own::Own;
 pub use patch::{difference, merge};
 pub use portal::PortalRequest;
+pub use rate::CustomerRate;
 pub use retry::{RetryBounds, RetrySettings};

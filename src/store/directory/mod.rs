@@ -1,6 +1,7 @@
 //! What is set, in memory: asked for by each accept and each dispatch, so never a way to the database.
 
 mod accounts;
+mod standing;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -16,6 +17,7 @@ use super::known_portals::KnownPortals;
 use super::settings::{Setting, SettingChanges, SettingKind};
 use crate::domain::{AccountName, Customer, KeyDigest};
 use crate::policy::{CustomerSettings, Rules, SettingFault};
+pub use standing::RateInForce;
 
 /// Everything that is set.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ struct Known {
     customers: HashMap<Customer, Arc<KnownCustomer>>,
     /// What files say, which holds whatever else does.
     of_files: HashMap<Customer, Arc<KnownCustomer>>,
+    /// The rates of those that have one of their own, whatever says so.
+    rates: HashMap<Customer, RateInForce>,
     keys: KnownKeys,
     portals: KnownPortals,
     accounts: HashMap<AccountName, Arc<KnownAccount>>,
@@ -35,6 +39,8 @@ struct Known {
     changed_accounts: HashSet<AccountName>,
     /// Who was paused or resumed since somebody last asked for that.
     switched: HashSet<Customer>,
+    /// Who has another rate since somebody last asked for that.
+    repaced: HashSet<Customer>,
 }
 
 impl Directory {
@@ -83,11 +89,12 @@ impl Directory {
         self.read().is_paused(customer)
     }
 
-    /// Tells whether there is anything to take with [`Self::take_switched`] or [`Self::take_changed_accounts`].
+    /// Tells whether there is anything to take with [`Self::take_switched`], [`Self::take_repaced`] or
+    /// [`Self::take_changed_accounts`].
     #[must_use]
     pub fn has_news(&self) -> bool {
         let known = self.read();
-        !(known.switched.is_empty() && known.changed_accounts.is_empty())
+        !(known.switched.is_empty() && known.repaced.is_empty() && known.changed_accounts.is_empty())
     }
 
     /// Takes the customers who were paused or resumed since the last call. Some may have been both, so how each
@@ -173,22 +180,15 @@ impl Known {
         self.customer(customer).is_some_and(|known| known.settings.paused)
     }
 
-    /// Notes that a customer was paused or resumed, where it was the other before.
-    fn note_switch(&mut self, customer: Customer, was_paused: bool) {
-        if self.is_paused(&customer) != was_paused {
-            self.switched.insert(customer);
-        }
-    }
-
     fn lay_over(&mut self, of_files: HashMap<Customer, Arc<KnownCustomer>>) {
         let concerned: HashSet<&Customer> = self.of_files.keys().chain(of_files.keys()).collect();
         let before = concerned
             .into_iter()
-            .map(|customer| (customer.clone(), self.is_paused(customer)));
+            .map(|customer| (customer.clone(), self.standing(customer)));
         let before: Vec<_> = before.collect();
         self.of_files = of_files;
-        for (customer, was_paused) in before {
-            self.note_switch(customer, was_paused);
+        for (customer, before) in before {
+            self.note_switch(customer, before);
         }
     }
 
@@ -226,18 +226,18 @@ impl Known {
         let Ok(customer) = Customer::parse(name) else {
             return error!(name:?, version; "settings belong to no customer that there can be");
         };
-        let was_paused = self.is_paused(&customer);
+        let before = self.standing(&customer);
         let Some(document) = &change.document else {
             info!(customer:%, version; "a customer's settings were deleted");
             self.customers.remove(&customer);
-            return self.note_switch(customer, was_paused);
+            return self.note_switch(customer, before);
         };
         match read(document) {
             Ok(settings) => {
                 info!(customer:%, version; "a customer's settings were changed");
                 self.customers
                     .insert(customer.clone(), KnownCustomer::new(settings, *version));
-                self.note_switch(customer, was_paused);
+                self.note_switch(customer, before);
             }
             // What stood before is closer to what is wanted than nothing; and where nothing is known, nothing goes out
             // that its filter might have held back, and nothing is decided without it.

@@ -1,5 +1,7 @@
 //! What is known after changes, whoever made them.
 
+use std::time::Instant;
+
 use super::*;
 use crate::domain::Timestamp;
 use crate::store::examples::customer;
@@ -199,4 +201,35 @@ fn an_account_is_a_customers_own_where_an_admin_says_so_and_nobody_else_has_it()
     assert!(!is_own(), "the file holds, and lets it change nothing");
     directory.lay_over([]);
     assert!(is_own());
+}
+
+#[test]
+fn a_rate_is_in_force_since_it_was_changed_whatever_says_so() {
+    let directory = Directory::default();
+    let stored = |revision, document| directory.take_in(&changes(&[setting("a", revision, document)]));
+    let rate = || directory.rate(&customer("a"));
+    let repaced = || !directory.take_repaced().is_empty();
+    stored(1, Some(r#"{"rate": {"requestsPerSecond": 5}}"#));
+    let first = rate().unwrap();
+    assert!(first.rate.requests_per_second == 5.0 && first.since <= Instant::now() && repaced());
+    stored(2, Some(r#"{"rate": {"requestsPerSecond": 5}, "name": "A"}"#));
+    assert!(rate() == Some(first) && !repaced(), "something else was set");
+    stored(3, Some(r#"{"rate": {"requestsPerSecond": 5, "burst": 4}}"#));
+    let second = rate().unwrap();
+    assert!(second.since > first.since && repaced(), "another burst is another rate");
+    let of_file = CustomerSettings {
+        rate: Some(first.rate),
+        ..CustomerSettings::default()
+    };
+    directory.lay_over([(customer("a"), of_file)]);
+    let third = rate().unwrap();
+    assert!(third.rate == first.rate && third.since > second.since && repaced(), "the file holds");
+    stored(4, Some(r#"{"rate": {"requestsPerSecond": 9}}"#));
+    assert!(rate() == Some(third) && !repaced());
+    directory.lay_over([]);
+    assert!(rate().is_some_and(|rate| rate.rate.requests_per_second == 9.0 && rate.since > third.since));
+    assert!(repaced(), "what is stored holds again, from now on");
+    stored(5, None);
+    assert!(rate().is_none() && repaced() && directory.read().rates.is_empty());
+    assert!(!directory.has_news(), "nobody was paused or resumed");
 }

@@ -1,4 +1,6 @@
-//! Budgets and gates of accounts, which all replicas keep to.
+//! Budgets of accounts and customers and gates of accounts, which all replicas keep to.
+
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -6,7 +8,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::pool::Pool;
 use crate::domain::{AccountName, Shut, Timestamp};
-use crate::store::accounts::{SharedAccounts, SharedGate, Slice, SliceRequest};
+use crate::store::accounts::{RateOwner, SharedAccounts, SharedGate, Slice, SliceRequest};
 use crate::store::{StoreError, rows};
 
 /// The accounts in the shared store.
@@ -20,27 +22,36 @@ impl Accounts {
     }
 
     /// Takes what there is of a budget, at most `want`. A slice is attributed to the start of the
-    /// statement, which is after it was asked for and before it arrives.
+    /// statement, which is after it was asked for and before it arrives. A budget that was used by another rate
+    /// the last time has as many permits as that one had left, so that no burst is granted twice, and nothing is lost
+    /// while replicas do not agree on the rate.
     async fn take(
         connection: &mut PgConnection,
-        account: &str,
+        name: &str,
         request: SliceRequest,
     ) -> Result<Option<PgRow>, sqlx::Error> {
         sqlx::query(
             "UPDATE accounts SET \
                granted = taken.permits, \
-               full_at_us = greatest(accounts.full_at_us, now_us()) + taken.permits * $3, \
+               full_at_us = taken.full_at_us + taken.permits * $3, interval_us = $3, capacity = $4, \
                gate_until = CASE WHEN accounts.gate IN ('circuit', 'refused') AND taken.permits > 0 \
                  THEN now_ms() + $5 ELSE accounts.gate_until END \
-             FROM (SELECT a.name, greatest(0, least( \
+             FROM (SELECT a.name, a.full_at_us, greatest(0, least( \
                  CASE WHEN a.gate = 'open' THEN $2 WHEN a.gate_until > now_ms() THEN 0 \
                    WHEN a.gate = 'limited' THEN $2 ELSE 1 END, \
-                 $4 - (greatest(a.full_at_us - now_us(), 0) + $3 - 1) / $3)) AS permits \
-               FROM accounts AS a WHERE a.name = $1 FOR UPDATE) AS taken \
+                 $4 - (a.full_at_us - now_us() + $3 - 1) / $3)) AS permits \
+               FROM (SELECT name, gate, gate_until, \
+                   CASE WHEN interval_us = 0 OR (interval_us, capacity) = ($3, $4) \
+                     THEN greatest(full_at_us, now_us()) \
+                     ELSE now_us() + $3 * $4 - least($3 * $4, floor( \
+                       (interval_us * capacity - greatest(full_at_us - now_us(), 0))::FLOAT8 \
+                       * $3::FLOAT8 / interval_us)::BIGINT) END AS full_at_us \
+                 FROM accounts WHERE name = $1 FOR UPDATE) AS a) AS taken \
              WHERE accounts.name = taken.name \
-             RETURNING granted, gate, gate_since, gate_until, gate_version",
+             RETURNING granted, greatest(0, accounts.full_at_us - now_us() - $3 * ($4 - 1)) AS next_in_us, \
+               gate, gate_since, gate_until, gate_version",
         )
-        .bind(account.to_owned())
+        .bind(name.to_owned())
         .bind(i64::from(request.want))
         .bind(i64::try_from(request.interval_us).unwrap_or(i64::MAX))
         .bind(i64::from(request.capacity))
@@ -49,18 +60,21 @@ impl Accounts {
         .await
     }
 
-    /// Makes an account known, with an empty budget: what went out before is not known.
+    /// Makes a budget known, which is empty: what went out before is not known.
     async fn add(
         connection: &mut PgConnection,
-        account: &str,
+        name: &str,
         request: SliceRequest,
     ) -> Result<(), sqlx::Error> {
         let filling = request.interval_us.saturating_mul(request.capacity.into());
         sqlx::query(
-            "INSERT INTO accounts (name, full_at_us) VALUES ($1, now_us() + $2) ON CONFLICT (name) DO NOTHING",
+            "INSERT INTO accounts (name, full_at_us, interval_us, capacity) \
+             VALUES ($1, now_us() + $2, $3, $4) ON CONFLICT (name) DO NOTHING",
         )
-        .bind(account.to_owned())
+        .bind(name.to_owned())
         .bind(i64::try_from(filling).unwrap_or(i64::MAX))
+        .bind(i64::try_from(request.interval_us).unwrap_or(i64::MAX))
+        .bind(i64::from(request.capacity))
         .execute(connection)
         .await?;
         Ok(())
@@ -68,18 +82,20 @@ impl Accounts {
 }
 
 impl SharedAccounts for Accounts {
-    fn slice(&self, account: AccountName, request: SliceRequest) -> BoxFuture<'_, Result<Slice, StoreError>> {
+    fn slice(&self, owner: RateOwner, request: SliceRequest) -> BoxFuture<'_, Result<Slice, StoreError>> {
         self.pool.ask(move |connection| {
             async move {
-                let account = account.as_str();
-                let mut taken = Self::take(connection, account, request).await?;
+                let name = &owner.key();
+                let mut taken = Self::take(connection, name, request).await?;
                 if taken.is_none() {
-                    Self::add(connection, account, request).await?;
-                    taken = Self::take(connection, account, request).await?;
+                    Self::add(connection, name, request).await?;
+                    taken = Self::take(connection, name, request).await?;
                 }
                 let row = taken.ok_or(sqlx::Error::RowNotFound)?;
+                let next_in = u64::try_from(rows::int(&row, "next_in_us")?).unwrap_or(0);
                 Ok(Slice {
                     granted: u32::try_from(rows::int(&row, "granted")?).unwrap_or(0),
+                    next_in: Duration::from_micros(next_in),
                     gate: SharedGate {
                         // A gate of a later version's making is shut like one behind a circuit.
                         shut: match rows::text(&row, "gate")? {

@@ -12,6 +12,8 @@ pub(super) enum May {
     Go,
     /// Not before then, or before it is released.
     Later(Option<Instant>),
+    /// The same, as its own rate goes.
+    Paced(Option<Instant>),
 }
 
 /// Queues by customer. A turn costs the same however many customers there are, and so does one that is
@@ -26,6 +28,9 @@ pub(super) struct FairQueues<T> {
     turns: VecDeque<u64>,
     /// When those that are held back may send, where a time is known.
     times: BTreeSet<(Instant, u64)>,
+    /// How many are held back until a time by something else than their own rate, and by that.
+    crowded: usize,
+    paced: usize,
     len: usize,
     /// Where the next sweep goes on: in which queue, and where in it.
     swept_to: (u64, usize),
@@ -40,7 +45,11 @@ struct Queue<T> {
 
 /// Left out of the round, until then or until it is released.
 #[derive(Debug, Clone, Copy)]
-struct Held(Option<Instant>);
+struct Held {
+    at: Option<Instant>,
+    /// Whether its own rate does that.
+    paced: bool,
+}
 
 impl<T> Default for FairQueues<T> {
     fn default() -> Self {
@@ -50,6 +59,8 @@ impl<T> Default for FairQueues<T> {
             last_number: 0,
             turns: VecDeque::new(),
             times: BTreeSet::new(),
+            crowded: 0,
+            paced: 0,
             len: 0,
             swept_to: (0, 0),
         }
@@ -74,7 +85,7 @@ impl<T> FairQueues<T> {
 
     /// Finds the customer whose turn it is and who `may` send. Returns whether there is one; the next
     /// `pop` takes its oldest.
-    pub(super) fn turn(&mut self, now: Instant, may: impl Fn(&Customer) -> May) -> bool {
+    pub(super) fn turn(&mut self, now: Instant, mut may: impl FnMut(&Customer) -> May) -> bool {
         while let Some((at, number)) = self.times.first().copied()
             && at <= now
         {
@@ -85,10 +96,14 @@ impl<T> FairQueues<T> {
                 self.turns.pop_front();
                 continue;
             };
-            let May::Later(at) = may(&queue.customer) else {
-                return true;
+            let (at, paced) = match may(&queue.customer) {
+                May::Go => return true,
+                May::Later(at) => (at, false),
+                May::Paced(at) => (at, true),
             };
-            queue.held = Some(Held(at));
+            queue.held = Some(Held { at, paced });
+            self.paced += usize::from(paced);
+            self.crowded += usize::from(!paced && at.is_some());
             self.times.extend(at.map(|at| (at, *number)));
             self.turns.pop_front();
         }
@@ -100,10 +115,43 @@ impl<T> FairQueues<T> {
         self.times.first().map(|(at, _)| *at)
     }
 
-    /// Lets a customer that was held back take part again.
-    pub(super) fn release(&mut self, customer: &Customer) {
-        if let Some(number) = self.numbers.get(customer) {
-            self.put_back(*number);
+    /// Tells whether anybody is held back until a time by something else than its own rate.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.crowded > 0
+    }
+
+    /// Tells whether anybody is held back by its own rate.
+    pub(super) fn is_paced(&self) -> bool {
+        self.paced > 0
+    }
+
+    /// Returns how much of those that take part could go out at once, up to `most`, where a customer `may_send` so
+    /// many.
+    pub(super) fn sendable(&self, most: usize, may_send: impl Fn(&Customer) -> usize) -> usize {
+        let mut sendable = 0;
+        for queue in self.turns.iter().filter_map(|number| self.queues.get(number)) {
+            if sendable >= most {
+                return most;
+            }
+            sendable += queue.items.len().min(may_send(&queue.customer));
+        }
+        sendable.min(most)
+    }
+
+    /// Returns how much a customer has.
+    pub(super) fn len_of(&self, customer: &Customer) -> usize {
+        let queue = self
+            .numbers
+            .get(customer)
+            .and_then(|number| self.queues.get(number));
+        queue.map_or(0, |queue| queue.items.len())
+    }
+
+    /// Lets a customer that was held back take part again. Returns whether it was.
+    pub(super) fn release(&mut self, customer: &Customer) -> bool {
+        match self.numbers.get(customer) {
+            Some(number) => self.put_back(*number),
+            None => false,
         }
     }
 
@@ -212,21 +260,28 @@ impl<T> FairQueues<T> {
         &mut queue.items
     }
 
-    /// Puts a queue that was held back at the end of the round.
-    fn put_back(&mut self, number: u64) {
+    /// Puts a queue that was held back at the end of the round. Returns whether it was.
+    fn put_back(&mut self, number: u64) -> bool {
         let held = self.queues.get_mut(&number).and_then(|queue| queue.held.take());
-        let Some(Held(at)) = held else { return };
+        let Some(held) = held else { return false };
+        self.let_go(number, held);
+        self.turns.push_back(number);
+        true
+    }
+
+    fn let_go(&mut self, number: u64, Held { at, paced }: Held) {
+        self.paced -= usize::from(paced);
+        self.crowded -= usize::from(!paced && at.is_some());
         if let Some(at) = at {
             self.times.remove(&(at, number));
         }
-        self.turns.push_back(number);
     }
 
     fn forget(&mut self, number: u64) {
         if let Some(queue) = self.queues.remove(&number) {
             self.numbers.remove(&queue.customer);
-            if let Some(Held(Some(at))) = queue.held {
-                self.times.remove(&(at, number));
+            if let Some(held) = queue.held {
+                self.let_go(number, held);
             }
         }
     }

@@ -136,7 +136,7 @@ proptest! {
     #[test]
     fn holding_back_keeps_order_and_loses_nothing(
         lengths in prop::collection::vec(0usize..6, 1..6),
-        moves in prop::collection::vec((0usize..3, 0usize..6, prop::option::of(0u64..20)), 0..120),
+        moves in prop::collection::vec((0usize..4, 0usize..6, prop::option::of(0u64..20)), 0..120),
     ) {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
@@ -146,9 +146,10 @@ proptest! {
             let now = at(step as u64 / 8);
             let who = who.to_string();
             match kind {
-                0 => queues.release(&Customer::parse(&who).unwrap()),
-                1 => {
+                0 => drop(queues.release(&Customer::parse(&who).unwrap())),
+                1 | 2 => {
                     let may = |customer: &Customer| match customer.as_str() == who {
+                        true if kind == 2 => May::Paced(time.map(at)),
                         true => May::Later(time.map(at)),
                         false => May::Go,
                     };
@@ -159,7 +160,10 @@ proptest! {
                 _ => queues.sweep(3, |_| false, &mut Vec::new()),
             }
         }
-        (0..6).for_each(|who| queues.release(&Customer::parse(&who.to_string()).unwrap()));
+        for who in 0..6 {
+            queues.release(&Customer::parse(&who.to_string()).unwrap());
+        }
+        prop_assert!(!queues.is_crowded() && !queues.is_paced());
         while queues.turn(at(1000), |_| May::Go) {
             popped.extend(queues.pop());
         }
@@ -189,4 +193,41 @@ fn all_of_one_customer_leaves_and_the_others_keep_their_turns() {
     queues.push_back(&customer(0), (0, 9));
     let order: Vec<_> = std::iter::from_fn(|| queues.turn(now, |_| May::Go).then(|| queues.pop())?).collect();
     assert_eq!(order, [(1, 0), (0, 9), (1, 1), (1, 2)]);
+}
+
+#[test]
+fn it_tells_who_is_held_back_by_what_until_they_are_not() {
+    let mut queues = filled(&[1, 1, 1]);
+    let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(60));
+    let may = |customer: &Customer| match customer.as_str() {
+        "0" => May::Later(Some(later)),
+        "1" => May::Paced(None),
+        _ => May::Later(None),
+    };
+    assert!(!queues.turn(now, may));
+    assert_eq!((queues.is_crowded(), queues.is_paced(), queues.wake_at()), (true, true, Some(later)));
+    let customer = |owner: usize| Customer::parse(&owner.to_string()).unwrap();
+    assert!(queues.release(&customer(1)) && !queues.release(&customer(1)), "it is no more");
+    assert_eq!((queues.is_crowded(), queues.is_paced()), (true, false));
+    queues.take_all(&customer(0));
+    assert_eq!((queues.is_crowded(), queues.wake_at()), (false, None), "a pause is neither");
+}
+
+#[test]
+fn what_could_go_out_at_once_is_counted_as_far_as_it_matters() {
+    let mut queues = filled(&[5, 5, 5]);
+    let asked = Cell::new(0);
+    let may_send = |customer: &Customer| {
+        asked.set(asked.get() + 1);
+        if customer.as_str() == "0" { 2 } else { usize::MAX }
+    };
+    assert_eq!(queues.sendable(100, may_send), 12);
+    assert_eq!((queues.sendable(6, may_send), asked.get()), (6, 5), "and no further");
+    let may = |customer: &Customer| match customer.as_str() {
+        "1" => May::Go,
+        _ => May::Paced(None),
+    };
+    assert!(queues.turn(Instant::now(), may));
+    assert_eq!(queues.sendable(100, may_send), 10, "one that is held back does not count");
+    assert_eq!(queues.len_of(&Customer::parse("0").unwrap()), 5);
 }

@@ -1,8 +1,7 @@
 //! What holds back an account that has something ready, and whether that is as it should be.
 
-use std::time::Instant;
-
 use super::Lane;
+use crate::actors::supervisor::queues::ReadyQueues;
 use crate::domain::Timestamp;
 use crate::policy::Admission;
 
@@ -14,6 +13,8 @@ pub(super) enum Hold {
     Nothing,
     /// There was no permit.
     Pace,
+    /// All customers that have something ready and are not paused keep to rates of their own.
+    OwnRates,
     /// All customers that have something ready are paused.
     Pause,
     /// The account, or its customers, have as much under way as they may beside others.
@@ -21,17 +22,18 @@ pub(super) enum Hold {
 }
 
 impl Hold {
-    /// Returns what holds back customers of whom none may send, or not before `at`.
-    pub(super) fn of_customers(at: Option<Instant>) -> Self {
-        match at {
-            Some(_) => Self::Load,
-            None => Self::Pause,
+    /// Returns what holds back customers of whom none may send.
+    pub(super) fn of_customers<T>(queues: &ReadyQueues<T>) -> Self {
+        match (queues.is_crowded(), queues.is_paced()) {
+            (true, _) => Self::Load,
+            (false, true) => Self::OwnRates,
+            (false, false) => Self::Pause,
         }
     }
 }
 
 impl Lane {
-    /// Tells whether something should be going out: it is ready, the gate is open, and it is not just the pace or
+    /// Tells whether something should be going out: it is ready, the gate is open, and it is not just a rate or
     /// a pause that holds it back from a thread that is idle, nor requests under way whose answers `are_due`.
     pub(in crate::actors::supervisor) fn should_move(
         &mut self,
@@ -41,7 +43,7 @@ impl Lane {
     ) -> bool {
         let is_held = match self.hold {
             Hold::Nothing => false,
-            Hold::Pace | Hold::Pause => idle_thread,
+            Hold::Pace | Hold::OwnRates | Hold::Pause => idle_thread,
             Hold::Load => are_due,
         };
         self.queues.len() > 0 && self.gate.admit(now) == Admission::All && !is_held

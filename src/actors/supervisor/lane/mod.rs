@@ -139,12 +139,18 @@ impl Lane {
         self.queues.len()
     }
 
+    /// Returns how much of a customer is ready.
+    pub(super) fn ready_of(&self, customer: &Customer) -> usize {
+        self.queues.len_of(customer)
+    }
+
     /// Takes the next notification that may go out. Those that are of no use are put aside on the way.
     pub(super) fn next(
         &mut self,
         now: Timestamp,
         beside: Beside,
         is_paused: impl Fn(&Customer) -> bool,
+        mut may_by_rate: impl FnMut(&Customer, Instant) -> May,
         is_of_use: impl Fn(&Entry) -> bool,
         aside: &mut Vec<Entry>,
     ) -> Turn {
@@ -177,22 +183,23 @@ impl Lane {
             };
         }
         let (instant, customers) = (Instant::now(), &self.customers);
-        let may = |customer: &Customer| {
+        let mut may = |customer: &Customer| {
             if is_paused(customer) {
                 // Until somebody says otherwise.
                 return May::Later(None);
             }
             let load = customers.get(customer).copied().unwrap_or_default();
             match caps.admits_customer(all, asking, load) {
-                true => May::Go,
+                // Last, because whoever lacks permits may ask for some.
+                true => may_by_rate(customer, instant),
                 // Until one of its own ends; or others have left room by then.
                 false => May::Later(Some(instant + LOOK_AGAIN)),
             }
         };
         let until = |at: Option<Instant>| at.map(|at| at.saturating_duration_since(instant));
         // No permit is taken before it is sure to be of use.
-        if let Err(at) = self.queues.find(instant, may) {
-            self.hold = Hold::of_customers(at);
+        if let Err(at) = self.queues.find(instant, &mut may) {
+            self.hold = Hold::of_customers(&self.queues);
             return Turn::Wait(until(at));
         }
         self.hold = Hold::Pace;
@@ -206,10 +213,10 @@ impl Lane {
         }
         self.hold = Hold::Nothing;
         while self.queues.len() > 0 {
-            let entry = match self.queues.find(instant, may) {
+            let entry = match self.queues.find(instant, &mut may) {
                 Ok(found) => found.take(),
                 Err(at) => {
-                    self.hold = Hold::of_customers(at);
+                    self.hold = Hold::of_customers(&self.queues);
                     return Turn::Wait(until(at));
                 }
             };

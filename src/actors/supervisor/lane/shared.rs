@@ -2,22 +2,28 @@
 
 use std::time::Instant;
 
-use super::Lane;
-use crate::domain::Timestamp;
+use super::{Hold, Lane};
+use crate::domain::{Customer, Timestamp};
 use crate::policy::{Admission, GateState};
 use crate::store::{Slice, SliceRequest};
 
 impl Lane {
-    /// Tells whether the account shares its rate and has no permit.
+    /// Tells whether the account shares its rate and has no permit for what could go out otherwise.
     pub(in crate::actors::supervisor) fn lacks_permits(&self) -> bool {
-        self.budget.as_ref().is_some_and(|budget| !budget.has_permit())
+        self.hold != Hold::OwnRates && self.budget.as_ref().is_some_and(|budget| !budget.has_permit())
     }
 
-    /// Where permits of the shared budget are of use and there are none, notes that some are asked for.
-    pub(in crate::actors::supervisor) fn begin_asking(&mut self, now: Timestamp) -> Option<SliceRequest> {
+    /// Where permits of the shared budget are of use and there are none, notes that some are asked for: no more than
+    /// its customers can use, of whom one `may_send` so many.
+    pub(in crate::actors::supervisor) fn begin_asking(
+        &mut self,
+        now: Timestamp,
+        may_send: impl Fn(&Customer) -> usize,
+    ) -> Option<SliceRequest> {
         let allowed = self.queues.len() > 0 && !matches!(self.gate.admit(now), Admission::Wait(_));
         let budget = self.budget.as_mut().filter(|_| allowed)?;
-        let want = budget.begin_asking(self.queues.len())?;
+        let most = usize::try_from(budget.share().capacity).unwrap_or(usize::MAX);
+        let want = budget.begin_asking(self.queues.sendable(most, may_send))?;
         Some(SliceRequest {
             want,
             capacity: budget.share().capacity,
