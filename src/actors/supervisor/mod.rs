@@ -10,6 +10,7 @@
 //! turns     whose turn it is           fair      customers in turn, some passed over
 //! loads     who has how much under way
 //! accounts  lanes of accounts beside the operator's own
+//! changes   what operators have changed takes effect
 //! outcomes  answers → decisions → store  pool    the threads that make the requests
 //! sharing   slices, gates ↔ replicas     budget  what a lane holds of a shared rate
 //! overdue   what must not be sent any more leaves the queues
@@ -19,6 +20,7 @@
 mod accounts;
 mod backlog;
 mod budget;
+mod changes;
 mod claims;
 mod dispatch;
 mod fair;
@@ -40,13 +42,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle};
-use log::{info, warn};
+use log::warn;
 use tokio::sync::oneshot;
 
 use super::death::DeathWatch;
 use super::messages::{
-    BatchEnded, ConfigReloaded, Counts, CountsChanged, Drain, Notify, Redeliver, Room, ScheduleRetry,
-    Settings, SettingsChanged, Settled, WorkerCounted,
+    BatchEnded, Counts, CountsChanged, Drain, Notify, Redeliver, Room, ScheduleRetry, Settings, Settled,
+    WorkerCounted,
 };
 use crate::domain::{AccountName, Customer, Timestamp};
 use crate::policy::Rules;
@@ -132,23 +134,6 @@ impl SupervisorActor {
         supervisor
     }
 
-    fn set_up_lanes(&mut self) {
-        let shared = self.around.store.is_shared();
-        for settings in &self.settings.accounts {
-            match self.lanes.get_mut(&settings.account.name) {
-                Some(lane) => {
-                    lane.reconfigure(settings);
-                    self.turns.wake(&settings.account.name);
-                }
-                None => {
-                    self.lanes
-                        .insert(settings.account.name.clone(), Lane::new(settings, shared));
-                }
-            }
-        }
-        self.count_again();
-    }
-
     /// Starts a pool in place of the one in use, which ends when its batches have. Batches that none of
     /// its threads has begun with go over to the new one.
     fn replace_pool(&mut self) {
@@ -179,15 +164,6 @@ impl SupervisorActor {
         }
         let counts = self.counts(now);
         self.around.stats.do_send(CountsChanged { counts });
-    }
-
-    /// Takes in what has been changed of accounts, of who is paused, and of rates.
-    fn follow_settings(&mut self, ctx: &mut Context<Self>) {
-        if self.draining.is_none() {
-            self.follow_accounts(false, ctx);
-            self.follow_pauses(ctx);
-            self.follow_rates();
-        }
     }
 
     fn counts(&mut self, now: Timestamp) -> Counts {
@@ -305,45 +281,6 @@ impl Handler<WorkerCounted> for SupervisorActor {
         if self.pool.count(pool, begun) {
             warn!(alive = self.pool.alive(); "a delivery actor ended");
         }
-        self.proceed(ctx);
-    }
-}
-
-impl Handler<ConfigReloaded> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, ConfigReloaded { settings }: ConfigReloaded, ctx: &mut Context<Self>) {
-        let pool = |settings: &Settings| {
-            let Settings {
-                actors,
-                max_in_flight,
-                patience,
-                ..
-            } = *settings;
-            (actors, max_in_flight, patience, settings.client.clone())
-        };
-        let pool_differs = pool(&settings) != pool(&self.settings);
-        self.settings = settings;
-        self.set_up_lanes();
-        if pool_differs {
-            info!(actors = self.settings.actors; "a new delivery pool takes over");
-            self.replace_pool();
-        }
-        if self.draining.is_none() {
-            self.follow_accounts(true, ctx);
-            // What files say of customers comes with it.
-            self.follow_pauses(ctx);
-            self.follow_rates();
-        }
-        self.proceed(ctx);
-    }
-}
-
-impl Handler<SettingsChanged> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, _: SettingsChanged, ctx: &mut Context<Self>) {
-        self.follow_settings(ctx);
         self.proceed(ctx);
     }
 }

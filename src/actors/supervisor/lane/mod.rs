@@ -4,30 +4,28 @@ mod credentials;
 mod hold;
 mod load;
 mod shared;
+mod standing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leaky_bucket::RateLimiter;
-use log::{info, warn};
+use log::info;
 
 use super::budget::Budget;
 use super::fair::May;
 use super::flight::Entry;
 use super::queues::ReadyQueues;
-use crate::actors::messages::{AccountSettings, AccountStatus};
-use crate::domain::{AccountName, Answer, Customer, Timestamp};
-use crate::policy::{Admission, Asking, Caps, Gate, GateState, Load, Pace};
-use crate::svix::{Account, Exchange};
+use crate::actors::messages::AccountSettings;
+use crate::domain::{AccountName, Customer, Timestamp};
+use crate::policy::{Admission, Asking, Caps, Gate, Load, Pace};
+use crate::svix::Account;
 use credentials::Credentials;
 use hold::Hold;
 
 /// How soon an account or a customer that has its share under way is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-
-/// For how long a limit may hold an account back before its notifications go back to the store.
-const MOMENT: Duration = Duration::from_secs(5);
 
 /// What an account has to say about the next request.
 #[derive(Debug)]
@@ -119,16 +117,6 @@ impl Lane {
     /// Returns the credential that the next request for a notification goes out with.
     pub(super) fn credential(&self, entry: &Entry) -> &Arc<Account> {
         self.credentials.for_retry_of(entry.progress.credential)
-    }
-
-    /// Takes note that Svix refused the token of a request for a notification. Returns whether another has taken
-    /// its place, so that nothing speaks against the account.
-    pub(super) fn is_superseded(&mut self, entry: &Entry, probe: bool) -> bool {
-        let superseded = self.credentials.forget(entry.progress.credential);
-        if superseded && probe {
-            self.gate.probe_lost();
-        }
-        superseded
     }
 
     pub(super) fn queues(&mut self) -> &mut ReadyQueues<Box<Entry>> {
@@ -236,75 +224,11 @@ impl Lane {
         Turn::Idle
     }
 
-    /// Tells whether the gate is shut, and not for a moment only.
-    pub(super) fn is_shut(&self, now: Timestamp) -> bool {
-        match self.gate.state() {
-            GateState::Open => false,
-            GateState::Limited { until } => until.since(now) > MOMENT,
-            GateState::Circuit { .. } | GateState::Refused { .. } => true,
-        }
-    }
-
     /// Gives back what is ready but for `kept`, of each customer the latest. What has been asked of Svix
     /// since its last settlement stays, for the store does not know of it.
     pub(super) fn give_back(&mut self, kept: usize) -> Vec<Entry> {
         let back = self.queues.cut(kept, |entry| entry.attempts.is_empty());
         back.into_iter().map(|entry| *entry).collect()
-    }
-
-    /// Takes note of an answer. Returns whether a failure counts against its notification.
-    /// It came in time where it took less than `patience`.
-    pub(super) fn observe(
-        &mut self,
-        exchange: &Exchange,
-        probe: bool,
-        patience: Duration,
-        now: Timestamp,
-    ) -> bool {
-        // Of one that panicked nobody knows.
-        if exchange.answer != Answer::Panicked {
-            self.proven = exchange.duration < patience;
-            self.quick_at = self.proven.then(Instant::now).or(self.quick_at);
-        }
-        let before = self.gate.state();
-        let counts = self.gate.observe(&exchange.answer, probe, now);
-        if let Answer::Limited { .. } | Answer::Unavailable { .. } | Answer::Ambiguous | Answer::Refused =
-            exchange.answer
-        {
-            self.last_failure = Some(match exchange.status {
-                Some(status) => format!("{status} {}", exchange.detail),
-                None => exchange.detail.clone(),
-            });
-        }
-        self.tell_change(before);
-        counts
-    }
-
-    pub(super) fn status(&self) -> AccountStatus {
-        AccountStatus {
-            name: self.name.clone(),
-            gate: self.gate.state(),
-            last_failure: self.last_failure.clone(),
-            missing_since: None,
-        }
-    }
-
-    /// Logs when the gate opens or closes; not each time it stays shut.
-    fn tell_change(&self, before: GateState) {
-        let now = self.gate.state();
-        if std::mem::discriminant(&before) == std::mem::discriminant(&now) {
-            return;
-        }
-        let account = &self.name;
-        let error = self.last_failure.as_deref().unwrap_or_default();
-        match now {
-            GateState::Open => info!(account:%; "svix takes the account's requests again"),
-            GateState::Limited { until } => warn!(account:%, until:%, error; "svix limits the account"),
-            GateState::Circuit { .. } => warn!(account:%, error; "svix is unavailable; only probes go out"),
-            GateState::Refused { .. } => {
-                log::error!(account:%, error; "svix refuses the account's token; its notifications wait");
-            }
-        }
     }
 }
 
