@@ -15,7 +15,7 @@ use actix_web::web::Data;
 use actix_web::{App as WebApp, HttpServer};
 use anyhow::{Context, anyhow, bail};
 use log::{error, info, warn};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::actors::{Pipeline, PipelineBounds};
 use crate::config::Config;
@@ -26,6 +26,9 @@ pub(crate) use reload::level;
 
 /// The tick of the clock that actix takes its deadlines from, by which they may come too early.
 const CLOCK_TICK: Duration = Duration::from_millis(500);
+
+/// How many accounts may be tried with Svix at once, because somebody asks for that.
+const TRIES: usize = 4;
 
 /// What the process is told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,6 +200,7 @@ fn gateway(
         room: pipeline.room(),
         intake,
         backlogs: Backlogs::default(),
+        tries: Semaphore::new(TRIES),
         max_body_bytes: config.server.max_body_bytes,
         body_timeout: Duration::from_millis(config.server.body_timeout_ms),
         // Requests that all run into their timeout are no standstill yet.

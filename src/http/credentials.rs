@@ -110,6 +110,10 @@ pub(super) async fn try_out(
     name: &AccountName,
     setting: &Setting,
 ) -> Result<Findings, Problem> {
+    let Ok(_trying) = gateway.tries.try_acquire() else {
+        let detail = "others are being tried; ask again with POST /accounts/{id}/check";
+        return Err(Problem::new(Code::Overloaded, detail).retry_after(1));
+    };
     let intake = gateway.intake();
     let known = KnownAccount::of(setting).map_err(|why| unusable(name, &why))?;
     let tokens = known

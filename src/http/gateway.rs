@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::Recipient;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::auth::ApiKey;
 use super::backlog::Backlogs;
@@ -81,6 +81,8 @@ pub struct Gateway {
     pub max_held_bytes: usize,
     /// Bytes that are.
     pub held_bytes: Arc<AtomicUsize>,
+    /// Tries of accounts that may be under way together: a name may take long to look up, and a thread with it.
+    pub tries: Semaphore,
     /// Whether the service is about to end.
     pub stopping: Arc<AtomicBool>,
 }

@@ -210,6 +210,11 @@ impl Problem {
     }
 
     /// Tells whether it has this code.
+    /// Returns what it says.
+    pub(super) fn into_detail(self) -> String {
+        self.detail
+    }
+
     pub(super) fn is(&self, code: Code) -> bool {
         self.code == code
     }

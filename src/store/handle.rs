@@ -184,6 +184,15 @@ impl Store {
         self.reader.waiting_customers(after, self.now(), limit).await
     }
 
+    /// Names a customer that has something queued for an account, where there is one. Goes through all that is
+    /// queued where there is none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn queued_for(&self, account: AccountName) -> Result<Option<Customer>, StoreError> {
+        self.reader.queued_for(account).await
+    }
+
     /// Finds one notification.
     ///
     /// # Errors

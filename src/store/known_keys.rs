@@ -65,13 +65,10 @@ impl KnownKeys {
     }
 }
 
-/// Tells whether a key opens what changes keys, at this time.
-pub(super) fn may_change_keys(key: &Setting, now: Timestamp) -> bool {
-    let grant = key.document.as_deref().and_then(read).map(|key| key.grant);
-    grant.is_some_and(|grant| {
-        let good = grant.expires_at.is_none_or(|expires_at| now < expires_at);
-        good && grant.customer.is_none() && grant.allows(Scope::Admin)
-    })
+/// Tells whether a key opens what changes keys, and until when that is so, where it ends.
+pub(super) fn may_change_keys(key: &Setting) -> Option<Option<Timestamp>> {
+    let grant = key.document.as_deref().and_then(read).map(|key| key.grant)?;
+    (grant.customer.is_none() && grant.allows(Scope::Admin)).then_some(grant.expires_at)
 }
 
 pub(super) fn read(document: &str) -> Option<KeySettings> {

@@ -17,7 +17,9 @@ use super::settings::{
 };
 use super::undelivered::DeadQuery;
 use super::{Existing, Narrowing, NewNotification, Record, Settlement, StoreError, Totals};
-use crate::domain::{Attempt, Customer, EventId, Notification, NotificationId, RedriveState, Timestamp};
+use crate::domain::{
+    AccountName, Attempt, Customer, EventId, Notification, NotificationId, RedriveState, Timestamp,
+};
 
 /// A notification that asks to be accepted.
 #[derive(Debug, Clone, Copy)]
@@ -240,6 +242,9 @@ pub(super) trait ReadSide: Send + Sync + 'static {
 
     /// Adds up what the ledger says of up to `limit` customers after `after`, in order.
     fn add_up(&self, after: Option<Customer>, limit: u32) -> BoxFuture<'_, Result<AddedUp, StoreError>>;
+
+    /// Names a customer that has something queued for an account, where there is one.
+    fn queued_for(&self, account: AccountName) -> BoxFuture<'_, Result<Option<Customer>, StoreError>>;
 
     /// Names up to `limit` customers after `after`, in order, that have something queued, and whether
     /// any of that is due.

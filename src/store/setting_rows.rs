@@ -45,8 +45,8 @@ where
         }
         if change.expected == Expected::NotLastAdmin
             && let Some(there) = there
-            && known_keys::may_change_keys(there, now)
-            && !Self::has_other_admin(connection, &there.name, now).await?
+            && known_keys::may_change_keys(there).is_some_and(|end| end.is_none_or(|end| now < end))
+            && !Self::has_lasting_admin(connection, &there.name).await?
         {
             return Ok(SettingChanged::Refused(Some(there.clone())));
         }
@@ -75,12 +75,8 @@ where
         })
     }
 
-    /// Tells whether another key than this one may change keys.
-    async fn has_other_admin(
-        connection: &mut DB::Connection,
-        name: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    /// Tells whether another key than this one may change keys, and has no end.
+    async fn has_lasting_admin(connection: &mut DB::Connection, name: &str) -> Result<bool, StoreError> {
         let mut keys = sqlx::query::<DB>(
             "SELECT * FROM settings WHERE kind = 'key' AND name <> $1 AND document IS NOT NULL",
         )
@@ -88,7 +84,7 @@ where
         .fetch(connection);
         while let Some(row) = keys.try_next().await? {
             // What cannot be read opens nothing.
-            if setting(&row).is_ok_and(|key| known_keys::may_change_keys(&key, now)) {
+            if setting(&row).is_ok_and(|key| known_keys::may_change_keys(&key) == Some(None)) {
                 return Ok(true);
             }
         }

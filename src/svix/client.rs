@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
 use super::classify::{self, Reply};
-use super::guard::{Forbidden, GuardedConnector};
+use super::guard::GuardedConnector;
 use super::{Account, Roots, excerpt, request, tls_config};
 use crate::domain::{Answer, Notification, Step};
 use crate::policy::Networks;
@@ -187,19 +187,22 @@ where
 
 /// Says what went wrong with a connection, bounded and without the token.
 pub(super) fn failure(account: &Account, error: &SendRequestError) -> String {
-    excerpt::bounded(&account.redact(&words(error)))
-}
-
-fn words(error: &SendRequestError) -> String {
-    match error {
-        SendRequestError::Connect(ConnectError::Resolver(cause)) if cause.is::<Forbidden>() => {
-            cause.to_string()
+    let words = match error {
+        // Whoever wrote the address may not learn which names there are inside.
+        SendRequestError::Connect(ConnectError::Resolver(_) | ConnectError::NoRecords)
+            if account.is_guarded() =>
+        {
+            format!(
+                "{} leads to no address that is allowed: a public one, or one in accounts.allowed_networks",
+                account.base_url()
+            )
         }
         SendRequestError::Connect(ConnectError::Disconnected) => {
             "the connection ended before an answer".to_owned()
         }
         error => error.to_string(),
-    }
+    };
+    excerpt::bounded(&account.redact(&words))
 }
 
 fn answered<S>(

@@ -44,6 +44,19 @@ pub struct Findings {
     pub detail: Option<String>,
 }
 
+impl Findings {
+    /// Says why nothing was asked.
+    pub fn untried(why: String) -> Self {
+        Self {
+            region: None,
+            reachable: false,
+            permission: Permission::Unknown,
+            status: None,
+            detail: Some(why),
+        }
+    }
+}
+
 /// Asks for one application, which only a token of the organisation may. It takes the account's request timeout at most.
 pub async fn probe(client: &Client, account: &Account) -> Findings {
     let asking = ask(client, account);

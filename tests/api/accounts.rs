@@ -192,22 +192,33 @@ async fn a_retry_keeps_its_token_through_a_rotation_and_a_restart() {
 }
 
 #[actix_web::test]
-async fn an_account_whose_customers_stay_is_told_of_until_it_is_there() {
+async fn an_account_that_something_waits_for_stays_and_where_it_is_gone_all_the_same_that_is_told() {
     let key = key();
-    let app = TestApp::start(&settings(&key)).await;
+    let mut app = TestApp::start(&settings(&key)).await;
     let own = sandbox("testsk_1");
     let account = json!({"serverUrl": own.url(), "token": "testsk_1"});
     put_account(&app.client, "acme", &account).await;
     set(&app.client, "acme", json!({"account": "acme", "paused": true})).await;
     let id = post(&app.client, "acme", "e1").await;
+    own.set_faults(Faults::answering(503));
     set(&app.client, "acme", json!({})).await;
-    assert_eq!(app.client.request("DELETE", "/accounts/acme").await.status, 204);
+    let refused = app.client.request("DELETE", "/accounts/acme").await;
+    assert_problem(&refused, 409, "account_in_use", "something is queued for it");
+    app.stop().await.unwrap();
+    app.store
+        .tamper("DELETE FROM settings WHERE kind = 'account'")
+        .await;
+    app.store
+        .tamper("DELETE FROM setting_versions WHERE kind = 'account'")
+        .await;
+    app.start_again(&[]).await;
     eventually("the health names it", async || {
         let health = app.client.get("/health").await.body.to_string();
         health.contains("account acme") && health.contains("no account of this name is set")
     })
     .await;
     assert_eq!(found(&app.client, &id).await["state"], "queued");
+    own.clear_faults();
     put_account(&app.client, "acme", &account).await;
     eventually("it is delivered", async || own.message_count() == 1).await;
     eventually("all is well", async || app.client.get("/health").await.body["status"] == "ok").await;

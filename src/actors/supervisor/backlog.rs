@@ -99,6 +99,14 @@ impl Backlog {
         }
     }
 
+    /// Lets all take part again whose account is so, as far as they are remembered.
+    pub(super) fn unpark_where(&mut self, is_so: impl Fn(&AccountName) -> bool) {
+        let accounts: Vec<AccountName> = self.parked.keys().filter(|name| is_so(name)).cloned().collect();
+        for account in accounts {
+            self.unpark(&account, usize::MAX);
+        }
+    }
+
     /// Lets up to `most` of an account's customers take part again, as far as they are remembered.
     pub(super) fn unpark(&mut self, account: &AccountName, most: usize) {
         let Some(customers) = self.parked.get_mut(account) else {

@@ -38,10 +38,11 @@ impl SupervisorActor {
             return;
         };
         let superseded = exchange.answer == Answer::Refused && lane.is_superseded(&entry, probe);
+        let of_present = lane.is_of_present(&entry);
         let case = Case {
             deadline: entry.deadline(rules.max_age),
             suspect_until: entry.notification.suspect_until,
-            counts: !superseded && lane.observe(exchange, probe, patience, now),
+            counts: !superseded && lane.observe(exchange, of_present, probe, patience, now),
             superseded,
             now,
             chance: fastrand::f64(),

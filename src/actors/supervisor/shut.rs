@@ -10,15 +10,18 @@ const KEPT: usize = 2;
 
 impl SupervisorActor {
     /// Gives back what accounts that are shut have ready, but for a few, and lets customers take part
-    /// again whose account has opened, or has nothing left that it could be tried with.
+    /// again whose account has opened or gone, or has nothing left that it could be tried with.
     pub(super) fn give_back(&mut self) {
-        // With one account there is nobody who could use the room.
-        if self.draining.is_some() || self.lanes.len() <= 1 {
+        if self.draining.is_some() {
             return;
         }
+        let lanes = &self.lanes;
+        self.backlog.unpark_where(|account| !lanes.contains_key(account));
+        // With one account there is nobody who could use the room.
+        let alone = self.lanes.len() <= 1;
         let now = self.around.store.now();
         for (account, lane) in &mut self.lanes {
-            if !lane.is_shut(now) {
+            if alone || !lane.is_shut(now) {
                 self.backlog.unpark(account, usize::MAX);
             } else if lane.ready() > KEPT {
                 let back = lane.give_back(KEPT);

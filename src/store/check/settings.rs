@@ -12,7 +12,7 @@ use crate::domain::Customer;
 use crate::policy::{CustomerSettings, KeySettings, SettingFault};
 use crate::store::fields::Fields;
 use crate::store::settings::SettingKind;
-use crate::store::{rows, setting_rows};
+use crate::store::{KnownAccount, rows, setting_rows};
 
 const SETTINGS: &str = "SELECT * FROM settings ORDER BY revision";
 
@@ -76,7 +76,7 @@ fn read(row: &impl Fields) -> Result<(), String> {
             CustomerSettings::read(&document).map(drop).map_err(words)
         }
         SettingKind::Key | SettingKind::Portal => KeySettings::read(&document).map(drop).map_err(words),
-        SettingKind::Account => Ok(()),
+        SettingKind::Account => KnownAccount::of(&setting).map(drop),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Fixture;
-use crate::domain::{AnswerKind, NotificationId, State, Timestamp};
+use crate::domain::{AccountName, AnswerKind, NotificationId, State, Timestamp};
 use crate::store::examples::{accept, accept_leased, customer, delivered, eventually, find, new, settlement};
 use crate::store::{Leased, NewNotification, Settlement, Store};
 
@@ -107,6 +107,22 @@ pub(super) async fn a_retry_is_not_claimed_before_it_is_due<F: Fixture>() {
     assert_eq!(claimed[0].notification.progress.attempts, 1);
     let Leased { notification, lease } = claimed.remove(0);
     store.settle(delivered(&notification), lease).await.unwrap();
+}
+
+pub(super) async fn an_account_is_waited_for_by_whom_has_something_queued_for_it<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let other = AccountName::new("other");
+    let for_other = NewNotification {
+        account: other.clone(),
+        ..new("acme", "evt_1")
+    };
+    let (notification, lease) = accept_leased(&store, for_other).await;
+    accept(&store, new("globex", "evt_2")).await;
+    assert_eq!(store.queued_for(other.clone()).await.unwrap(), Some(customer("acme")), "leased or not");
+    store.settle(delivered(&notification), lease).await.unwrap();
+    assert_eq!(store.queued_for(other).await.unwrap(), None);
+    store.close(true).await.unwrap();
 }
 
 pub(super) async fn customers_that_wait_are_named_page_by_page<F: Fixture>() {

@@ -69,6 +69,7 @@ macro_rules! contract {
                 what_is_settled_is_never_claimed,
                 a_retry_is_not_claimed_before_it_is_due,
                 customers_that_wait_are_named_page_by_page,
+                an_account_is_waited_for_by_whom_has_something_queued_for_it,
             ],
             dead_letters: [
                 what_was_not_delivered_is_found_by_what_it_died_of,

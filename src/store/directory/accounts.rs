@@ -24,19 +24,26 @@ impl Directory {
         }
     }
 
-    /// Returns a customer whose notifications go through an account, where there is one.
+    /// Returns a customer whose notifications go through an account, where there is one; or of whom that is not known.
     #[must_use]
     pub fn customer_of(&self, account: &AccountName) -> Option<Customer> {
         let known = self.read();
+        if let Some(unknown) = known.unreadable.iter().next() {
+            return Some(unknown.clone());
+        }
         let mut all = known.of_files.iter().chain(&known.customers);
         let found = all.find(|(_, set)| set.settings.account.as_deref() == Some(account.as_str()));
         found.map(|(customer, _)| customer.clone())
     }
 
-    /// Tells whether an account is set for a customer and for no other, and the customer may change it itself.
+    /// Tells whether an account is set for a customer and for no other, and the customer may change it itself. Of whom
+    /// nothing can be read may have any.
     #[must_use]
     pub fn is_own(&self, account: &AccountName, customer: &Customer) -> bool {
         let known = self.read();
+        if !known.unreadable.is_empty() {
+            return false;
+        }
         let names = |set: &KnownCustomer| set.settings.account.as_deref() == Some(account.as_str());
         let mut all = known.of_files.iter().chain(&known.customers);
         let is_anothers = all.any(|(other, set)| other != customer && names(set));

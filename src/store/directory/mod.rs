@@ -30,6 +30,8 @@ struct Known {
     customers: HashMap<Customer, Arc<KnownCustomer>>,
     /// What files say, which holds whatever else does.
     of_files: HashMap<Customer, Arc<KnownCustomer>>,
+    /// Those of whom the store says something now that cannot be read.
+    unreadable: HashSet<Customer>,
     /// The rates of those that have one of their own, whatever says so.
     rates: HashMap<Customer, RateInForce>,
     keys: KnownKeys,
@@ -227,6 +229,7 @@ impl Known {
             return error!(name:?, version; "settings belong to no customer that there can be");
         };
         let before = self.standing(&customer);
+        self.unreadable.remove(&customer);
         let Some(document) = &change.document else {
             info!(customer:%, version; "a customer's settings were deleted");
             self.customers.remove(&customer);
@@ -247,6 +250,7 @@ impl Known {
                     .map(|fault| format!("{} {}", fault.pointer, fault.detail))
                     .collect();
                 let error = faults.join("; ");
+                self.unreadable.insert(customer.clone());
                 if self.customers.contains_key(&customer) {
                     return error!(customer:%, version, error:%; "a customer's settings cannot be read; those before stay in force");
                 }

@@ -186,6 +186,7 @@ fn an_account_is_a_customers_own_where_an_admin_says_so_and_nobody_else_has_it()
         ("a", r#"{"account": "y", "selfService": ["account"]}"#, false, "another account"),
         ("a", own, true, "it is its own"),
         ("b", r#"{"account": "x"}"#, false, "another customer goes through it"),
+        ("b", "nonsense", false, "nobody knows which account another one has"),
         ("b", r#"{"account": "y"}"#, true, "and no more"),
     ] {
         set(name, document);

@@ -10,7 +10,7 @@ use sqlx::{Connection, QueryBuilder};
 
 use super::audit::{self, QUERIES};
 use super::pool::Pool;
-use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
+use crate::domain::{AccountName, Attempt, Customer, NotificationId, Timestamp};
 use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
 use crate::store::key_uses::{KeyUseRows, LastUse};
 use crate::store::narrowing::{ALL, Dialect, Source};
@@ -278,6 +278,23 @@ impl ReadSide for Reader {
     fn add_up(&self, after: Option<Customer>, limit: u32) -> BoxFuture<'_, Result<AddedUp, StoreError>> {
         self.pool.ask(move |connection| {
             async move { QUERIES.add_up(connection, after.as_ref(), limit).await }.boxed()
+        })
+    }
+
+    fn queued_for(&self, account: AccountName) -> BoxFuture<'_, Result<Option<Customer>, StoreError>> {
+        self.pool.ask(move |connection| {
+            async move {
+                let found: Option<String> = sqlx::query_scalar(
+                    "SELECT n.customer FROM queue AS q \
+                     JOIN notifications AS n ON n.customer = q.customer AND n.seq = q.seq \
+                     WHERE n.account = $1 LIMIT 1",
+                )
+                .bind(account.as_str().to_owned())
+                .fetch_optional(connection)
+                .await?;
+                Ok(found.and_then(|name| Customer::parse(&name).ok()))
+            }
+            .boxed()
         })
     }
 

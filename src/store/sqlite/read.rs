@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{QueryBuilder, Sqlite};
 
-use crate::domain::{Attempt, Customer, NotificationId, Timestamp};
+use crate::domain::{AccountName, Attempt, Customer, NotificationId, Timestamp};
 use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, Queries, SeriesScope};
 use crate::store::key_uses::{KeyUseRows, LastUse};
 use crate::store::narrowing::{Dialect, Source};
@@ -261,6 +261,20 @@ impl ReadSide for Reader {
         async move {
             let mut connection = self.pool.acquire().await?;
             AUDIT.add_up(&mut connection, after.as_ref(), limit).await
+        }
+        .boxed()
+    }
+
+    fn queued_for(&self, account: AccountName) -> BoxFuture<'_, Result<Option<Customer>, StoreError>> {
+        async move {
+            let found: Option<String> = sqlx::query_scalar(
+                "SELECT customer FROM notifications INDEXED BY notifications_due \
+                 WHERE state = 'queued' AND account = ? LIMIT 1",
+            )
+            .bind(account.as_str().to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+            Ok(found.and_then(|name| Customer::parse(&name).ok()))
         }
         .boxed()
     }

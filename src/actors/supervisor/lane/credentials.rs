@@ -18,10 +18,12 @@ pub(super) struct Credentials {
 
 impl Credentials {
     pub(super) fn new(settings: &AccountSettings) -> Self {
-        Self {
+        let mut credentials = Self {
             present: settings.account.clone(),
-            earlier: settings.earlier.clone(),
-        }
+            earlier: Vec::new(),
+        };
+        credentials.replace(settings);
+        credentials
     }
 
     pub(super) fn present(&self) -> &Arc<Account> {

@@ -119,6 +119,11 @@ impl Lane {
         self.credentials.for_retry_of(entry.progress.credential)
     }
 
+    /// Tells whether a request for a notification went out with the present token.
+    pub(super) fn is_of_present(&self, entry: &Entry) -> bool {
+        entry.progress.credential == Some(self.credentials.present().credential())
+    }
+
     pub(super) fn queues(&mut self) -> &mut ReadyQueues<Box<Entry>> {
         &mut self.queues
     }

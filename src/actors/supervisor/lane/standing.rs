@@ -35,10 +35,12 @@ impl Lane {
     }
 
     /// Takes note of an answer. Returns whether a failure counts against its notification.
-    /// It came in time where it took less than `patience`.
+    /// It came in time where it took less than `patience`. What an earlier token comes to says nothing of a present
+    /// one that is refused.
     pub(in crate::actors::supervisor) fn observe(
         &mut self,
         exchange: &Exchange,
+        of_present: bool,
         probe: bool,
         patience: Duration,
         now: Timestamp,
@@ -49,6 +51,12 @@ impl Lane {
             self.quick_at = self.proven.then(Instant::now).or(self.quick_at);
         }
         let before = self.gate.state();
+        if !of_present && matches!(before, GateState::Refused { .. }) {
+            if probe {
+                self.gate.probe_lost();
+            }
+            return true;
+        }
         let counts = self.gate.observe(&exchange.answer, probe, now);
         if let Answer::Limited { .. } | Answer::Unavailable { .. } | Answer::Ambiguous | Answer::Refused =
             exchange.answer
@@ -87,5 +95,54 @@ impl Lane {
                 error!(account:%, error; "svix refuses the account's token; its notifications wait");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::actors::messages::AccountSettings;
+    use crate::domain::AccountName;
+    use crate::policy::{GateRules, Pace, Share};
+    use crate::svix::Account;
+
+    #[test]
+    fn what_an_earlier_token_can_do_opens_no_gate_that_the_present_one_shut() {
+        let (name, second) = (AccountName::new("default"), Duration::from_secs(1));
+        let account = Account::new(name, "http://localhost".to_owned(), "testsk_1".into(), second);
+        let mut lane = Lane::new(
+            &AccountSettings {
+                account: Arc::new(account.unwrap()),
+                earlier: Vec::new(),
+                pace: Pace::new(1.0, 2),
+                share: Share::new(1.0, 2),
+                gate: GateRules {
+                    circuit_threshold: 1,
+                    probe_interval: second,
+                    max_probe_interval: second,
+                    max_retry_after: second,
+                },
+            },
+            false,
+        );
+        let mut observe = |answer, of_present| {
+            let exchange = Exchange {
+                answer,
+                status: None,
+                detail: String::new(),
+                duration: Duration::ZERO,
+            };
+            lane.observe(&exchange, of_present, true, second, Timestamp::default());
+            matches!(lane.status().gate, GateState::Refused { .. })
+        };
+        let accepted = || Answer::Accepted {
+            message_id: None,
+            age: None,
+        };
+        assert!(observe(Answer::Refused, true));
+        assert!(observe(accepted(), false), "an earlier token");
+        assert!(!observe(accepted(), true), "the present one");
     }
 }

@@ -1,6 +1,7 @@
 //! Accounts beside the operator's own, which come and go while something goes through them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -8,6 +9,7 @@ use super::silence::{Silence, is_of};
 use super::world::{Stored, World, accept_for, settings};
 use crate::actors::messages::{Settings, SettingsChanged};
 use crate::domain::AccountName;
+use crate::policy::GateRules;
 use crate::secrets::{KeyRing, MasterKey, Owner, Tokens};
 use crate::store::examples::{customer, eventually};
 use crate::store::{Expected, SettingCause, SettingChange, SettingKind};
@@ -122,4 +124,31 @@ async fn what_waits_for_an_account_that_does_not_open_is_told_of() {
                 .all(|account| account.missing_since.is_none())
         })
         .await;
+}
+
+#[actix::test]
+async fn who_is_parked_behind_an_account_goes_on_where_it_is_deleted() {
+    let key = MasterKey::generate().unwrap();
+    let silence = Silence::default();
+    let stored = Stored::empty().await;
+    accept_for(&stored.store, "acme", "acme", 20).await;
+    let mut settings = with_key(settings(1, 8, 8), &key);
+    let hour = Duration::from_secs(3600);
+    settings.own.gate = GateRules {
+        circuit_threshold: 1,
+        probe_interval: hour,
+        max_probe_interval: hour,
+        ..settings.own.gate
+    };
+    let world = stored.start(settings, 100, silence.make_pool(is_of("acme")));
+    set(&world, Some(("testsk_1", &key))).await;
+    eventually("its requests hang", async || silence.count() > 0).await;
+    while silence.end_one(&world, true) {}
+    eventually("a few are kept to try it with", async || world.room.places(&customer("acme")).1 == 2).await;
+    accept_for(&world.store, "default", "acme", 3).await;
+    world.announce("acme");
+    world.two_ticks().await;
+    assert_eq!(world.totals().await.delivered, 0, "the customer is parked");
+    set(&world, None).await;
+    eventually("what goes another way is delivered", async || world.totals().await.delivered == 3).await;
 }
