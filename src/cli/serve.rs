@@ -31,6 +31,7 @@ pub(super) fn run(files: Vec<PathBuf>, sandbox: bool) -> anyhow::Result<()> {
         LogFormat::Json => telemetry::LogFormat::Json,
     };
     telemetry::init(app::level(config.log.level), format)?;
+    telemetry::watch_panics();
     actix_rt::System::new().block_on(async {
         let signals = signals()?;
         let app = App::build(config, ConfigSource { files, load: Box::new(load) }).await?;

@@ -16,6 +16,8 @@ mod sections;
 mod serve;
 mod store_url;
 mod svix;
+mod telemetry;
+mod text;
 mod toml;
 mod validate;
 
@@ -31,10 +33,11 @@ pub use sections::{
 };
 pub use store_url::StoreUrl;
 pub use svix::{PayloadForm, Svix};
+pub use telemetry::{Health, Metrics, Sentry, Traces};
 
 /// Everything that can be configured; one field per section of `config/default.toml`.
 ///
-/// Serialized, it shows every value but the token, the password of the store and the master keys.
+/// Serialized, it shows every value but the token, the password of the store, the master keys and the DSN.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -60,6 +63,14 @@ pub struct Config {
     pub secrets: Secrets,
     /// What is logged, and how.
     pub log: Log,
+    /// The numbers at `/metrics`.
+    pub metrics: Metrics,
+    /// When health is degraded.
+    pub health: Health,
+    /// Where faults of the service are reported.
+    pub sentry: Sentry,
+    /// Where spans go.
+    pub traces: Traces,
     /// What files set for customers; it is no section of the reference, and no variable sets it.
     #[serde(skip)]
     pub customers: Customers,

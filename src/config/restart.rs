@@ -7,7 +7,7 @@ use super::{Config, toml};
 /// The sections and keys whose change applies while running; every other waits for a restart.
 ///
 /// The token shows no difference here (it is redacted), so the section that holds it must stay listed.
-const APPLIES_WHILE_RUNNING: [&str; 9] = [
+const APPLIES_WHILE_RUNNING: [&str; 10] = [
     "svix",
     "accounts",
     "delivery.actors",
@@ -17,6 +17,7 @@ const APPLIES_WHILE_RUNNING: [&str; 9] = [
     "routing",
     "auth",
     "log.level",
+    "health",
 ];
 
 impl Config {
@@ -59,15 +60,19 @@ mod tests {
             ("delivery.batch", true, "counts for the next batch"),
             ("delivery.max_in_flight", true, "counts for the next dispatch"),
             ("delivery", false, "the ready queues are sized once"),
+            ("health", true, "asked each time"),
             ("idempotency", false, "the identity of what is stored must not shift unnoticed"),
             ("log.level", true, "a switch"),
             ("log", false, "the form is chosen once"),
+            ("metrics", false, "series are not to change their meaning"),
             ("retry", true, "asked after each failure"),
             ("routing", true, "asked for each event"),
             ("secrets", false, "what is sealed was opened at the start"),
+            ("sentry", false, "the client is made once"),
             ("server", false, "the socket is bound once"),
             ("store", false, "the store is opened once"),
             ("svix", true, "the account is replaced"),
+            ("traces", false, "the exporter is made once"),
         ];
         for key in known::defaults().keys() {
             let rows = || {

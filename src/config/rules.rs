@@ -66,6 +66,9 @@ pub(super) fn wholes(config: &Config) -> Vec<Whole> {
         svix,
         delivery,
         retry,
+        metrics,
+        health,
+        traces,
         ..
     } = config;
     [
@@ -103,6 +106,10 @@ pub(super) fn wholes(config: &Config) -> Vec<Whole> {
         ("retry.max_age_s", retry.max_age_s, 0, 315_360_000),
         ("retry.max_timers", wide(retry.max_timers), 1, 10_000_000),
         ("retry.timer_horizon_ms", retry.timer_horizon_ms, 1, 86_400_000),
+        ("metrics.accounts", wide(metrics.accounts), 1, 1000),
+        ("metrics.customers", wide(metrics.customers), 0, 1000),
+        ("health.max_backlog_age_s", health.max_backlog_age_s, 1, 31_536_000),
+        ("traces.max_per_second", traces.max_per_second.into(), 1, 10_000),
     ]
     .map(|(key, value, least, most)| {
         let why = if key == "svix.burst" { BURST_WHY } else { "" };
@@ -123,6 +130,8 @@ pub(super) fn reals(config: &Config) -> Vec<Real> {
         ("svix.requests_per_second", config.svix.requests_per_second, 0.001, 1e6),
         ("retry.multiplier", config.retry.multiplier, 1.0, 1000.0),
         ("retry.jitter", config.retry.jitter, 0.0, 1.0),
+        ("health.min_free_percent", config.health.min_free_percent, 0.0, 100.0),
+        ("traces.ratio", config.traces.ratio, 0.0, 1.0),
     ]
     .map(|(key, value, least, most)| Real {
         key,

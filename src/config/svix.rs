@@ -1,8 +1,9 @@
 //! The operator's own Svix account: its credential, its limits, and what is done when it fails.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use super::text::{redacted, secret, text};
 use crate::policy::base_url;
 
 /// The operator's own Svix account.
@@ -117,21 +118,6 @@ impl PartialEq for Svix {
             && *max_probe_interval_ms == other.max_probe_interval_ms
             && *max_retry_after_ms == other.max_retry_after_ms
     }
-}
-
-/// Reads a text, of which the empty one is unset.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(|text| Some(text).filter(|text| !text.is_empty()))
-}
-
-/// Reads a secret, of which the empty one is unset.
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    Ok(text(deserializer)?.map(SecretString::from))
-}
-
-/// Writes whether there is a secret, and never the secret.
-fn redacted<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret.as_ref().map_or("", |_| "[redacted]"))
 }
 
 #[cfg(test)]

@@ -145,6 +145,8 @@ impl Findings {
             server,
             store,
             routing,
+            sentry,
+            traces,
             ..
         }: &Config,
     ) {
@@ -167,6 +169,21 @@ impl Findings {
             "sqlite:// and the path of a file, such as sqlite://svix-hooks.db, or postgres:// and the place of a \
              database, such as postgres://user@host/database",
         );
+        self.check(
+            (1..=64).contains(&sentry.environment.chars().count())
+                && !sentry
+                    .environment
+                    .chars()
+                    .any(|c| c.is_control() || c.is_whitespace() || c == '/'),
+            "sentry.environment",
+            &sentry.environment,
+            "1 to 64 characters without spaces, slashes and control characters",
+        );
+        if let Some(endpoint) = &traces.endpoint
+            && let Err(error) = ServerUrl::parse(endpoint)
+        {
+            self.check(false, "traces.endpoint", endpoint, error.to_string());
+        }
         if let Err(error) = Customer::parse(&routing.default_customer) {
             let right = format!("the name of a customer, but it {error}");
             self.check(false, "routing.default_customer", &routing.default_customer, right);

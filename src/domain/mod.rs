@@ -1,6 +1,7 @@
 //! The words of the service and the laws between them: no I/O, no clock, no actors.
 
 mod answer;
+mod call;
 mod credential;
 mod customer;
 mod event_id;
@@ -14,6 +15,7 @@ mod state;
 mod time;
 
 pub use answer::{Answer, AnswerKind, Attempt, ContentMatch, Step};
+pub use call::{Call, RequestId, RequestIdError, TraceParent, TraceParentError};
 pub use credential::CredentialId;
 pub use customer::{AccountName, Customer, CustomerError};
 pub use event_id::{EventId, SVIX_ID_MAX, fits_svix_id};

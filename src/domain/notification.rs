@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{AccountName, Customer, EventId, Progress, RedriveId, Timestamp};
+use super::{AccountName, Call, Customer, EventId, Progress, RedriveId, Timestamp};
 
 /// The service's own id of a notification; sorts by the time of acceptance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,6 +101,8 @@ pub struct Notification {
     pub redrives: u32,
     /// Until when a holder before this one may have sent it without recording that.
     pub suspect_until: Option<Timestamp>,
+    /// The request by which it came in; none of those from before it was noted.
+    pub call: Option<Call>,
     /// How far it has come.
     pub progress: Progress,
 }

@@ -1,5 +1,6 @@
 //! How a notification came in: by whose key, and by which rules its customer and application were found.
 
+use super::Call;
 use super::state::named;
 
 named! {
@@ -19,6 +20,8 @@ named! {
 /// How a notification came in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
+    /// The request; none of those from before it was noted.
+    pub call: Option<Call>,
     /// The name of the key that was shown, where keys are in use.
     pub key: Option<String>,
     /// The pointer to the customer in the event; none where it is the default customer.

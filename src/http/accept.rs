@@ -16,8 +16,9 @@ use super::body;
 use super::decision::{self, Decided};
 use super::gateway::{Gateway, PayloadForm};
 use super::problem::{self, Code, Problem};
+use super::request;
 use crate::actors::messages::{Notify, Reservation};
-use crate::domain::{Customer, EventId, NotificationId, Origin, State, Timestamp};
+use crate::domain::{Call, Customer, EventId, NotificationId, Origin, State, Timestamp};
 use crate::envelope::{Envelope, EnvelopeErrors, Limits, content_digest, same_content};
 use crate::policy::Verdict;
 use crate::store::{Accepted, Existing, KnownCustomer, Leased, NewNotification};
@@ -51,7 +52,8 @@ pub(super) async fn accept(
         .headers()
         .get("idempotency-key")
         .and_then(|value| value.to_str().ok());
-    let Posted { new, set, verdict } = read(&body.bytes, header_key, &gateway, caller)?;
+    let Posted { new, set, verdict } =
+        read(&body.bytes, header_key, request::of(&request), &gateway, caller)?;
     let customer = new.customer.clone();
     let event_key = new.event_key.clone();
     let (state, bytes) = (new.state(), new.event.len());
@@ -110,6 +112,7 @@ struct Posted {
 fn read(
     body: &Bytes,
     header_key: Option<&str>,
+    call: Option<Call>,
     gateway: &Gateway,
     caller: Caller,
 ) -> Result<Posted, Problem> {
@@ -148,6 +151,7 @@ fn read(
         accepted_at: now,
         expires_at: envelope.expires_at,
         origin: Origin {
+            call,
             key: caller.key,
             customer_rule,
             application_rule: Some(route.rule),

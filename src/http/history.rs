@@ -22,6 +22,9 @@ pub(super) struct Happened {
 #[serde(tag = "what", rename_all = "snake_case", rename_all_fields = "camelCase")]
 enum What {
     Accepted {
+        /// What the request is called by which it came in.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
         /// The name of the caller's key.
         #[serde(skip_serializing_if = "Option::is_none")]
         by: Option<String>,
@@ -119,6 +122,7 @@ fn accepted(record: &Record, caller: &Caller) -> Happened {
     Happened {
         at: record.accepted_at,
         what: What::Accepted {
+            request: origin.call.as_ref().map(|call| call.request.to_string()),
             by: caller.shown(origin.key.clone()),
             customer: record.customer.clone(),
             customer_from: origin

@@ -30,6 +30,7 @@ mod preview;
 mod problem;
 mod redrive_request;
 mod redrives;
+mod request;
 mod reseal;
 mod self_service;
 mod shapes;
@@ -53,6 +54,21 @@ pub use problem::{Code, Problem};
 pub fn routes(config: &mut ServiceConfig) {
     let all = web::scope("")
         .wrap(from_fn(unread::hold))
+        .wrap(from_fn(request::identify))
+        .configure(events)
+        .configure(settings)
+        .configure(numbers)
+        .default_service(web::to(no_such_path));
+    // A request may be about no path at all, such as `OPTIONS *`.
+    let rest = web::to(no_such_path)
+        .wrap(from_fn(unread::hold))
+        .wrap(from_fn(request::identify));
+    config.service(all).default_service(rest);
+}
+
+/// Mounts what is about notifications.
+fn events(config: &mut ServiceConfig) {
+    config
         .service(resource(
             "/notifications",
             [
@@ -78,7 +94,12 @@ pub fn routes(config: &mut ServiceConfig) {
             ],
         ))
         .service(resource("/redrives/{id}", [(Method::GET, web::get().to(redrives::find))]))
-        .service(resource("/redrives/{id}/{what}", [(Method::POST, web::post().to(redrives::change))]))
+        .service(resource("/redrives/{id}/{what}", [(Method::POST, web::post().to(redrives::change))]));
+}
+
+/// Mounts what is about accounts, customers and keys.
+fn settings(config: &mut ServiceConfig) {
+    config
         .service(resource("/accounts", [(Method::GET, web::get().to(accounts::list))]))
         .service(resource(
             "/accounts/{id}",
@@ -128,7 +149,12 @@ pub fn routes(config: &mut ServiceConfig) {
                 (Method::DELETE, web::delete().to(keys::revoke)),
             ],
         ))
-        .service(resource("/secrets/rotate", [(Method::POST, web::post().to(reseal::rotate))]))
+        .service(resource("/secrets/rotate", [(Method::POST, web::post().to(reseal::rotate))]));
+}
+
+/// Mounts what tells how things stand.
+fn numbers(config: &mut ServiceConfig) {
+    config
         .service(resource("/stats", [(Method::GET, web::get().to(stats::stats))]))
         .service(resource("/stats/timeseries", [(Method::GET, web::get().to(timeseries::timeseries))]))
         .service(resource("/audit", [(Method::GET, web::get().to(audit::audit))]))
@@ -147,11 +173,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 (Method::GET, web::get().to(health::ready)),
                 (Method::HEAD, web::head().to(health::ready)),
             ],
-        ))
-        .default_service(web::to(no_such_path));
-    // A request may be about no path at all, such as `OPTIONS *`.
-    let rest = web::to(no_such_path).wrap(from_fn(unread::hold));
-    config.service(all).default_service(rest);
+        ));
 }
 
 /// Makes a resource that answers other methods with what it allows.

@@ -9,8 +9,11 @@ use log::error;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::request::REQUEST_ID;
+use crate::domain::RequestId;
 use crate::envelope::{EnvelopeCode, EnvelopeErrors};
 use crate::store::StoreError;
+use crate::telemetry::subject;
 
 /// What a caller can be told went wrong. The names never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +198,9 @@ pub struct Problem {
     errors: Vec<Detail>,
     members: Vec<(&'static str, Value)>,
     headers: Vec<(HeaderName, String)>,
+    /// The request that it answers, where that is not the one under way.
+    request: Option<RequestId>,
+    closes: bool,
 }
 
 impl Problem {
@@ -206,15 +212,29 @@ impl Problem {
             errors: Vec::new(),
             members: Vec::new(),
             headers: Vec::new(),
+            request: None,
+            closes: false,
         }
     }
 
-    /// Tells whether it has this code.
+    /// Names the request that it answers.
+    pub(super) fn of_request(mut self, request: &RequestId) -> Self {
+        self.request = Some(request.clone());
+        self.header(REQUEST_ID, request.as_str())
+    }
+
+    /// Ends the connection with the answer.
+    pub(super) fn close(mut self) -> Self {
+        self.closes = true;
+        self
+    }
+
     /// Returns what it says.
     pub(super) fn into_detail(self) -> String {
         self.detail
     }
 
+    /// Tells whether it has this code.
     pub(super) fn is(&self, code: Code) -> bool {
         self.code == code
     }
@@ -325,6 +345,9 @@ impl ResponseError for Problem {
             "code": code,
             "detail": self.detail,
         });
+        if let Some(request) = self.request.clone().or_else(|| subject().request) {
+            body["requestId"] = json!(request.as_str());
+        }
         if !self.errors.is_empty() {
             body["errors"] = json!(self.errors);
         }
@@ -335,7 +358,7 @@ impl ResponseError for Problem {
         for (name, value) in &self.headers {
             response.insert_header((name.clone(), value.as_str()));
         }
-        if matches!(self.code, Code::BodyTooLarge | Code::BodyTimeout | Code::BodyBroken) {
+        if self.closes || matches!(self.code, Code::BodyTooLarge | Code::BodyTimeout | Code::BodyBroken) {
             // What is left of the body is not worth reading.
             response.force_close();
         }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::Record;
 use super::fields::Fields;
 use crate::domain::{
-    AccountName, Attempt, CredentialId, Customer, EventId, Notification, NotificationId, Origin, Progress,
-    RedriveId, Stage, Timestamp,
+    AccountName, Attempt, Call, CredentialId, Customer, EventId, Notification, NotificationId, Origin,
+    Progress, RedriveId, Stage, Timestamp,
 };
 
 /// The names of the stages, as stored.
@@ -175,15 +175,24 @@ pub(super) fn notification(
             .map_err(|error| unreadable("redrive", error))?,
         redrives: narrow(row, "redrives")?,
         suspect_until: suspect_until.filter(|until| accepted_at <= *until),
+        call: call(row)?,
         progress: progress(row)?,
     })
+}
+
+/// Reads the request by which a notification came in.
+fn call(row: &impl Fields) -> Result<Option<Call>, sqlx::Error> {
+    // What cannot be read of it holds up nothing.
+    let request = row.text("request")?.and_then(|text| text.parse().ok());
+    let trace = row.text("trace")?.and_then(|text| text.parse().ok());
+    Ok(request.map(|request| Call { request, trace }))
 }
 
 /// The columns of a [`Record`].
 pub(super) const RECORD_COLUMNS: &str = "seq, id, event_key, event_id, customer, account, application, event_type, \
     state, reason, detail, status, occurred_at, accepted_at, due_at, settled_at, stage, stage_since, resends, attempts, \
     spent, ambiguous, message_id, sent_at, sent_ms, digest, expires_at, accepted_by, customer_rule, \
-    application_rule, settings_version, filter, replica, credential, redrives, payload_start, payload_end";
+    application_rule, settings_version, filter, replica, credential, redrives, payload_start, payload_end, request, trace";
 
 /// Names the columns of a [`Record`] as those of `n`.
 pub(super) fn record_columns() -> String {
@@ -220,6 +229,7 @@ pub(super) fn record(row: &impl Fields) -> Result<Record, sqlx::Error> {
         digest: bytes(row, "digest")?.to_vec(),
         expires_at: moment("expires_at")?,
         origin: Origin {
+            call: call(row)?,
             key: row.text("accepted_by")?.map(str::to_owned),
             customer_rule: row.text("customer_rule")?.map(str::to_owned),
             application_rule: optional(row, "application_rule")?,

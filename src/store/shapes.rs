@@ -81,6 +81,7 @@ impl NewNotification {
             redrive: None,
             redrives: 0,
             suspect_until: None,
+            call: self.origin.call,
             progress: Progress::default(),
         }
     }

@@ -124,6 +124,7 @@ mod tests {
             redrive: None,
             redrives: 0,
             suspect_until: None,
+            call: None,
             progress: Progress::default(),
         }
     }

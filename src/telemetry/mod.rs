@@ -2,5 +2,9 @@
 
 mod line;
 mod logging;
+mod panics;
+mod subject;
 
 pub use logging::{LogFormat, init, set_level};
+pub use panics::{panics, watch_panics};
+pub use subject::{Subject, about, subject};

@@ -44,6 +44,7 @@ fn notification() -> Notification {
         redrive: None,
         redrives: 0,
         suspect_until: None,
+        call: None,
         progress: Progress::default(),
     }
 }

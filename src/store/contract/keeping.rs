@@ -1,7 +1,7 @@
 //! What must outlast a stop and a new start.
 
 use super::Fixture;
-use crate::domain::{AnswerKind, CredentialId, Progress, Stage, State, Timestamp};
+use crate::domain::{AnswerKind, Call, CredentialId, Progress, Stage, State, Timestamp};
 use crate::store::examples::{
     accept, accept_leased, customer, delivered, find, new, post_known, settlement, with_event,
 };
@@ -12,7 +12,17 @@ pub(super) async fn a_clean_stop_and_a_new_start_keep_everything<F: Fixture>() {
     let store = fixture.open().await;
     let (settled, lease) = accept_leased(&store, new("acme", "evt_1")).await;
     store.settle(delivered(&settled), lease).await.unwrap();
-    let (retried, lease) = accept_leased(&store, new("acme", "evt_2")).await;
+    let call = Call {
+        request: "r-2".parse().unwrap(),
+        trace: Some(
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+                .parse()
+                .unwrap(),
+        ),
+    };
+    let mut called = new("acme", "evt_2");
+    called.origin.call = Some(call.clone());
+    let (retried, lease) = accept_leased(&store, called).await;
     let outcome = Settlement {
         progress: Progress {
             stage: Stage::Prove {
@@ -46,6 +56,7 @@ pub(super) async fn a_clean_stop_and_a_new_start_keep_everything<F: Fixture>() {
     let again: Vec<_> = claimed.iter().map(|leased| &leased.notification).collect();
     assert_eq!(again.iter().map(|again| again.id).collect::<Vec<_>>(), [retried.id, held.id]);
     assert_eq!(again[0].progress, outcome.progress);
+    assert_eq!([&again[0].call, &record.origin.call], [&Some(call.clone()), &Some(call)]);
     assert_eq!(again[1].event, held.event);
     assert!(again.iter().all(|again| again.suspect_until.is_none()), "the stop was clean");
     assert_eq!(post_known(&store, new("acme", "evt_1")).await.state, State::Delivered);

@@ -121,7 +121,7 @@ pub(super) static NOTIFICATIONS: LazyLock<Table> = LazyLock::new(|| {
                 "stage",
             ],
         )
-        .with(Kind::Text, &["message_id", "reason", "detail", "replica"])
+        .with(Kind::Text, &["message_id", "reason", "detail", "replica", "request", "trace"])
         .with(Kind::Bytes, &["id", "digest", "redrive"])
         .with(Kind::Flag, &["create_application", "ambiguous"])
         .with_shared("suspect_at", Kind::Int, SUSPECT_IN_FILE, SUSPECT_AT_SERVER)

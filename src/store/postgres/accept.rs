@@ -111,6 +111,11 @@ async fn insert(
     if candidates.is_empty() {
         return Ok(leases);
     }
+    let trace = |(accept, _): &Candidate<'_>| {
+        let call = accept.new.origin.call.as_ref();
+        call.and_then(|call| call.trace).map(|trace| trace.to_string())
+    };
+    let traces: Vec<Option<String>> = candidates.iter().map(trace).collect();
     // The replica's own row is locked, so that nobody can find it expired meanwhile. Where it has
     // gone, nothing is leased.
     let leased: Vec<(i64, i64, i64)> = sqlx::query_as(
@@ -122,19 +127,20 @@ async fn insert(
            FROM unnest($2::TEXT[], $3::BYTEA[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::TEXT[], $8::BOOLEAN[], \
              $9::TEXT[], $10::BIGINT[], $11::BIGINT[], $12::BIGINT[], $13::BYTEA[], $14::BIGINT[], \
              $15::BOOLEAN[], $16::BYTEA[], $17::BIGINT[], $18::TEXT[], $19::TEXT[], $20::TEXT[], \
-             $21::TEXT[], $22::BIGINT[], $23::TEXT[], $24::BIGINT[], $25::TEXT[]) WITH ORDINALITY \
+             $21::TEXT[], $22::BIGINT[], $23::TEXT[], $24::BIGINT[], $25::TEXT[], $26::TEXT[], $27::TEXT[]) WITH ORDINALITY \
              AS given (customer, id, event_key, event_id, account, application, create_application, event_type, \
                occurred_at, payload_start, payload_end, digest, accepted_at, lease, body, expires_at, accepted_by, \
                customer_rule, application_rule, application_name, settings_version, filter, settled_at, state, \
-               place)), \
+               request, trace, place)), \
          stored AS ( \
            INSERT INTO notifications (customer, seq, id, event_key, event_id, account, application, \
              create_application, event_type, occurred_at, payload_start, payload_end, digest, accepted_at, due_at, \
              expires_at, accepted_by, customer_rule, application_rule, application_name, settings_version, filter, \
-             settled_at, state) \
+             settled_at, state, request, trace) \
            SELECT customer, seq, id, event_key, event_id, account, application, create_application, event_type, \
              occurred_at, payload_start, payload_end, digest, accepted_at, accepted_at, expires_at, accepted_by, \
-             customer_rule, application_rule, application_name, settings_version, filter, settled_at, state \
+             customer_rule, application_rule, application_name, settings_version, filter, settled_at, state, \
+             request, trace \
            FROM new), \
          kept AS (INSERT INTO events (customer, seq, body) SELECT customer, seq, body FROM new), \
          queued AS ( \
@@ -168,6 +174,8 @@ async fn insert(
     .bind(names(candidates, |new| new.origin.filter.as_deref()))
     .bind(numbers(candidates, |new| new.settled_at().map(Timestamp::as_millis)))
     .bind(texts(candidates, |new| new.state().as_str()))
+    .bind(names(candidates, |new| new.origin.call.as_ref().map(|call| call.request.as_str())))
+    .bind(traces)
     .fetch_all(connection)
     .await?;
     for (place, row, fence) in leased {

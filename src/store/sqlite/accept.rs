@@ -21,8 +21,8 @@ impl Default for AcceptStatements {
                 head: "INSERT OR FAIL INTO notifications (seq, id, customer, event_key, event_id, account, application, \
                        create_application, event_type, occurred_at, payload_start, payload_end, digest, \
                        accepted_at, due_at, expires_at, accepted_by, customer_rule, application_rule, \
-                       application_name, settings_version, filter, settled_at, state) VALUES",
-                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       application_name, settings_version, filter, settled_at, state, request, trace) VALUES",
+                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 tail: "",
             },
             Rows {
@@ -106,6 +106,7 @@ type Query<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
 fn bind_notification<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'q> {
     let new = candidate.new;
     let accepted_at = new.accepted_at.as_millis();
+    let call = new.origin.call.as_ref();
     query
         .bind(candidate.row)
         .bind(new.id.as_bytes().to_vec())
@@ -131,6 +132,8 @@ fn bind_notification<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'
         .bind(new.origin.filter.clone())
         .bind(new.settled_at().map(Timestamp::as_millis))
         .bind(new.state().as_str())
+        .bind(call.map(|call| call.request.as_str().to_owned()))
+        .bind(call.and_then(|call| call.trace).map(|trace| trace.to_string()))
 }
 
 fn bind_event<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'q> {

@@ -11,7 +11,7 @@ use crate::store::{StoreError, rows};
 /// The columns that a delivery needs.
 const COLUMNS: &str = "SELECT n.seq, n.id, n.customer, n.account, n.application, n.create_application, n.application_name, \
     n.event_id, n.event_type, n.payload_start, n.payload_end, n.accepted_at, n.due_at, n.stage, n.stage_since, n.resends, \
-    n.attempts, n.spent, n.ambiguous, n.message_id, n.credential, n.expires_at, n.redrive, n.redrives, e.body \
+    n.attempts, n.spent, n.ambiguous, n.message_id, n.credential, n.request, n.trace, n.expires_at, n.redrive, n.redrives, e.body \
     FROM notifications AS n LEFT JOIN events AS e ON e.seq = n.seq \
     WHERE n.seq IN (SELECT value FROM json_each(?)) AND n.state = 'queued' ORDER BY n.due_at, n.seq";
 

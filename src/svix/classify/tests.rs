@@ -22,6 +22,7 @@ fn notification() -> Notification {
         redrive: None,
         redrives: 0,
         suspect_until: None,
+        call: None,
         progress: Progress::default(),
     }
 }

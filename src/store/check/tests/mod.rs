@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{CheckReport, Fault, check};
 use crate::domain::{
-    AnswerKind, ApplicationRule, CredentialId, Notification, Origin, Progress, Reason, Stage, State,
+    AnswerKind, ApplicationRule, Call, CredentialId, Notification, Origin, Progress, Reason, Stage, State,
     Timestamp,
 };
 use crate::store::examples::{
@@ -101,6 +101,14 @@ fn odd(customer_name: &str, id: &str) -> NewNotification {
         create_application: Some("Odd & söns".into()),
         expires_at: Some(Timestamp::from_millis(4_102_444_800_000)),
         origin: Origin {
+            call: Some(Call {
+                request: "r-1".parse().unwrap(),
+                trace: Some(
+                    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+                        .parse()
+                        .unwrap(),
+                ),
+            }),
             key: Some("shop".to_owned()),
             customer_rule: Some("/customer".to_owned()),
             application_rule: Some(ApplicationRule::PerCustomer),
