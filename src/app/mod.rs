@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::actors::{Pipeline, PipelineBounds};
 use crate::config::Config;
 use crate::http::{Backlogs, Gateway, Intake};
-use crate::store::{Store, StoreOptions};
+use crate::store::{Store, StoreOptions, Unwatched};
 use reload::Watcher;
 pub(crate) use reload::level;
 
@@ -80,6 +80,7 @@ impl App {
             max_batch: config.store.max_batch,
             max_waiting: config.store.max_waiting,
             retention: settings::retention(&config.store),
+            watch: Arc::new(Unwatched),
         })
         .await
         .with_context(|| format!("cannot open the store {}", config.store.url))?;

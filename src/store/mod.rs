@@ -45,6 +45,7 @@ mod shapes;
 mod sqlite;
 mod undelivered;
 mod waiting;
+mod watch;
 mod writer;
 
 #[cfg(test)]
@@ -78,3 +79,4 @@ pub use settings::{
 };
 pub use shapes::{Accepted, Existing, NewNotification, Record, Settlement};
 pub use undelivered::DeadQuery;
+pub use watch::{Unwatched, Watch};

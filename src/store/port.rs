@@ -86,8 +86,9 @@ pub(super) trait WriteSide: Send + 'static {
     /// Ends leases without a settlement.
     fn release(&mut self, rows: &[LeasedRow]) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// Does what must be done now and then; called at least each second.
-    fn keep_up(&mut self) -> impl Future<Output = Result<(), StoreError>>;
+    /// Does what must be done now and then; called at least each second. Returns from how many processes that had
+    /// gone silent it took over.
+    fn keep_up(&mut self) -> impl Future<Output = Result<u64, StoreError>>;
 
     /// Takes a row that cannot be read out of the queue.
     fn set_aside(
@@ -242,6 +243,9 @@ pub(super) trait ReadSide: Send + Sync + 'static {
 
     /// Adds up what the ledger says of up to `limit` customers after `after`, in order.
     fn add_up(&self, after: Option<Customer>, limit: u32) -> BoxFuture<'_, Result<AddedUp, StoreError>>;
+
+    /// Counts the processes that use the store now.
+    fn replicas(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// Names a customer that has something queued for an account, where there is one.
     fn queued_for(&self, account: AccountName) -> BoxFuture<'_, Result<Option<Customer>, StoreError>>;

@@ -149,9 +149,9 @@ impl WriteSide for Postgres {
             .await
     }
 
-    async fn keep_up(&mut self) -> Result<(), StoreError> {
+    async fn keep_up(&mut self) -> Result<u64, StoreError> {
         if !self.replica.is_due() {
-            return Ok(());
+            return Ok(0);
         }
         self.within(async |connection, replica| replica.renew(connection).await)
             .await?;

@@ -281,6 +281,19 @@ impl ReadSide for Reader {
         })
     }
 
+    fn replicas(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.pool.ask(|connection| {
+            async move {
+                let alive: i64 =
+                    sqlx::query_scalar("SELECT count(*) FROM replicas WHERE ends_at >= now_ms()")
+                        .fetch_one(connection)
+                        .await?;
+                Ok(u64::try_from(alive).unwrap_or_default())
+            }
+            .boxed()
+        })
+    }
+
     fn queued_for(&self, account: AccountName) -> BoxFuture<'_, Result<Option<Customer>, StoreError>> {
         self.pool.ask(move |connection| {
             async move {

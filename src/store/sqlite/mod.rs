@@ -160,8 +160,8 @@ impl WriteSide for Sqlite {
         Ok(())
     }
 
-    async fn keep_up(&mut self) -> Result<(), StoreError> {
-        Ok(())
+    async fn keep_up(&mut self) -> Result<u64, StoreError> {
+        Ok(0)
     }
 
     async fn set_aside(
