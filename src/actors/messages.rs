@@ -220,6 +220,8 @@ pub struct AccountStatus {
     pub name: AccountName,
     /// What its gate stands at.
     pub gate: crate::policy::GateState,
+    /// Requests under way.
+    pub in_flight: usize,
     /// What Svix or the network said when it last failed.
     pub last_failure: Option<String>,
     /// Since when notifications wait for it in vain, where it cannot be used; why is the last failure.

@@ -35,6 +35,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::Customer;
 use crate::store::Store;
+use crate::telemetry::Metrics;
 use audit::{AuditActor, AuditPace};
 use death::DeathWatches;
 use delivery::{DeliveryActor, DeliveryOptions};
@@ -77,6 +78,7 @@ impl Pipeline {
         store: &Store,
         settings: Arc<Settings>,
         bounds: PipelineBounds,
+        metrics: Arc<Metrics>,
         deaths: UnboundedSender<&'static str>,
     ) -> Self {
         let room = Room::new(bounds.max_ready, bounds.max_ready_bytes);
@@ -117,6 +119,7 @@ impl Pipeline {
                     make_pool,
                     retries,
                     stats,
+                    metrics,
                     _watch: watch,
                 },
                 settings,
