@@ -104,6 +104,7 @@ impl App {
             max_ready_bytes: config.delivery.max_ready_bytes,
             max_timers: config.retry.max_timers,
             timer_horizon: Duration::from_millis(config.retry.timer_horizon_ms),
+            surveyed_customers: config.metrics.customers,
         };
         let pipeline = Pipeline::start(&store, Arc::new(settings), bounds, metrics.clone(), dead);
         let (intake_sender, intake) = watch::channel(intake);

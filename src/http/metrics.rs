@@ -14,11 +14,12 @@ use super::gateway::Gateway;
 use super::health;
 use super::problem::{Code, Problem};
 use crate::actors::messages::{AccountStatus, PipelineHealth};
-use crate::domain::{RedriveState, State};
+use crate::domain::{RedriveState, State, Timestamp};
 use crate::policy::GateState;
-use crate::store::{Condition, Redrive, Redrives, StoreError, Totals};
+use crate::store::{BacklogSurvey, Condition, Disk, Redrive, Redrives, StoreError, Totals, Waiting};
 use crate::telemetry::{
-    AccountReading, AccountState, LedgerReading, PipelineReading, Readings, RedriveReading, TEXT_FORMAT,
+    self, AccountReading, AccountState, BacklogReading, DiskReading, LedgerReading, PipelineReading,
+    Readings, RedriveReading, TEXT_FORMAT,
 };
 
 /// How long a scrape waits for the store.
@@ -50,7 +51,11 @@ pub(super) async fn metrics(request: HttpRequest, gateway: Data<Gateway>) -> Res
         redrives: from_store.redrives,
         replicas: from_store.replicas,
         pipeline: pipeline.as_ref().map(of_pipeline),
-        backlog: None,
+        backlog: pipeline.as_ref().and_then(|pipeline| {
+            let survey = pipeline.backlog.as_ref()?;
+            Some(of_survey(survey, gateway.store.now()))
+        }),
+        disk: pipeline.as_ref().and_then(|pipeline| pipeline.disk).map(of_disk),
     };
     let metrics = gateway.metrics.clone();
     // The system is asked about the process, and the text may be long: not on the thread that serves others.
@@ -130,7 +135,9 @@ fn of_redrives(redrives: &[Redrive]) -> RedriveReading {
 }
 
 fn of_pipeline(pipeline: &PipelineHealth) -> PipelineReading {
-    let PipelineHealth { counts, age, ledger } = pipeline;
+    let PipelineHealth {
+        counts, age, ledger, ..
+    } = pipeline;
     PipelineReading {
         ready: counts.ready,
         actors_configured: counts.workers_configured,
@@ -144,6 +151,36 @@ fn of_pipeline(pipeline: &PipelineHealth) -> PipelineReading {
         accounts: counts.accounts.iter().map(of_account).collect(),
         ledger_differences: ledger.differences.len(),
         ledger_checked_at: ledger.last_at,
+    }
+}
+
+fn of_survey(survey: &BacklogSurvey, now: Timestamp) -> BacklogReading {
+    let waiting = |waiting: Waiting| telemetry::Waiting {
+        count: waiting.queued,
+        oldest: waiting.oldest_at.map(|at| now.since(at)).unwrap_or_default(),
+    };
+    let others = survey.other_accounts;
+    BacklogReading {
+        at: survey.as_of,
+        accounts: survey
+            .accounts
+            .iter()
+            .map(|(account, of_it)| (account.clone(), waiting(*of_it)))
+            .collect(),
+        other_accounts: (others.queued > 0).then(|| waiting(others)),
+        customers: survey
+            .customers
+            .iter()
+            .map(|(customer, of_it)| (customer.clone(), waiting(*of_it)))
+            .collect(),
+        other_customers: waiting(survey.other_customers),
+    }
+}
+
+fn of_disk(disk: Disk) -> DiskReading {
+    DiskReading {
+        store_bytes: disk.bytes,
+        free: disk.space.map(|space| space.free_ratio()),
     }
 }
 

@@ -15,8 +15,9 @@ use super::retention::Cutoffs;
 use super::settings::{
     Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery, SettingVersion,
 };
+use super::survey::{SurveyPart, SurveyPlace};
 use super::undelivered::DeadQuery;
-use super::{Existing, Narrowing, NewNotification, Record, Settlement, StoreError, Totals};
+use super::{Disk, Existing, Narrowing, NewNotification, Record, Settlement, StoreError, Totals};
 use crate::domain::{
     AccountName, Attempt, Customer, EventId, Notification, NotificationId, RedriveState, Timestamp,
 };
@@ -246,6 +247,12 @@ pub(super) trait ReadSide: Send + Sync + 'static {
 
     /// Counts the processes that use the store now.
     fn replicas(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Counts up to `limit` of what is queued after a place, in order of customers.
+    fn survey(&self, after: SurveyPlace, limit: u32) -> BoxFuture<'_, Result<SurveyPart, StoreError>>;
+
+    /// Measures how much room the store takes, and how much there is.
+    fn disk(&self) -> BoxFuture<'_, Result<Disk, StoreError>>;
 
     /// Names a customer that has something queued for an account, where there is one.
     fn queued_for(&self, account: AccountName) -> BoxFuture<'_, Result<Option<Customer>, StoreError>>;

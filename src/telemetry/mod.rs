@@ -8,8 +8,8 @@ mod subject;
 
 pub use logging::{LogFormat, init, set_level};
 pub use metrics::{
-    AcceptResult, AccountReading, AccountState, Across, BacklogReading, Described, Kind, LedgerReading,
-    METRICS, Metrics, PipelineReading, Readings, RedriveReading, TEXT_FORMAT, Waiting,
+    AcceptResult, AccountReading, AccountState, Across, BacklogReading, Described, DiskReading, Kind,
+    LedgerReading, METRICS, Metrics, PipelineReading, Readings, RedriveReading, TEXT_FORMAT, Waiting,
 };
 pub use panics::{panics, watch_panics};
 pub use subject::{Subject, about, subject};

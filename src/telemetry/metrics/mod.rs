@@ -33,8 +33,8 @@ use names::{
 };
 pub use names::{Across, Described, Kind, METRICS};
 pub use readings::{
-    AccountReading, AccountState, BacklogReading, LedgerReading, PipelineReading, Readings, RedriveReading,
-    Waiting,
+    AccountReading, AccountState, BacklogReading, DiskReading, LedgerReading, PipelineReading, Readings,
+    RedriveReading, Waiting,
 };
 
 /// The form of what [`Metrics::encode`] returns.

@@ -166,15 +166,15 @@ metrics! {
         "Share of the disk under the store's file that is free, 0 to 1. Embedded store only."));
 
     QUEUED = shared(gauge("svix_hooks_queued", &["account"],
-        "Notifications that wait to be delivered, as of the last survey."));
+        "Notifications that wait to be delivered, leased or not, as of the last survey."));
     QUEUED_OLDEST = shared(gauge("svix_hooks_queued_oldest_seconds", &["account"],
-        "Age of the notification that has waited longest, as of the last survey."));
+        "Age of the notification that was accepted first of those that waited at the last survey; 0 where none did."));
     CUSTOMER_QUEUED = shared(gauge("svix_hooks_customer_queued", &["customer"],
         "Notifications that wait to be delivered, of the customers with the most; the others together are other."));
     CUSTOMER_QUEUED_OLDEST = shared(gauge("svix_hooks_customer_queued_oldest_seconds", &["customer"],
-        "Age of the notification that has waited longest, of the same customers."));
+        "Age of the notification that was accepted first of those that waited at the last survey, of the same customers."));
     BACKLOG_SURVEY = shared(gauge("svix_hooks_backlog_survey_timestamp_seconds", &[],
-        "When what waits was last counted, in seconds since 1970."));
+        "When the last survey of what waits began, in seconds since 1970."));
 
     READY = gauge("svix_hooks_ready", &[],
         "Notifications in memory that wait for their turn.");

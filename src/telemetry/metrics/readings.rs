@@ -51,6 +51,8 @@ pub struct Readings {
     pub pipeline: Option<PipelineReading>,
     /// What waits, as it was last counted.
     pub backlog: Option<BacklogReading>,
+    /// The store's room on disk.
+    pub disk: Option<DiskReading>,
 }
 
 /// What the ledger says of all customers.
@@ -114,14 +116,21 @@ pub struct BacklogReading {
     pub at: Timestamp,
     /// What waits of each account.
     pub accounts: Vec<(AccountName, Waiting)>,
+    /// What waits of all the others.
+    pub other_accounts: Option<Waiting>,
     /// What waits of the customers with the most.
     pub customers: Vec<(Customer, Waiting)>,
     /// What waits of all the others.
     pub other_customers: Waiting,
+}
+
+/// The store's room on disk.
+#[derive(Debug, Clone, Copy)]
+pub struct DiskReading {
     /// The bytes that the store takes.
-    pub store_bytes: Option<u64>,
-    /// The share of the disk that is free.
-    pub disk_free: Option<f64>,
+    pub store_bytes: u64,
+    /// The share of the disk that is free, where that is known.
+    pub free: Option<f64>,
 }
 
 /// What waits.
@@ -155,7 +164,18 @@ impl Readings {
                 .iter()
                 .flat_map(|pipeline| pipeline.families(metrics)),
         );
-        families.extend(self.backlog.iter().flat_map(|backlog| backlog.families(metrics)));
+        // Those of whom nothing waits are told of too.
+        let in_use = self.pipeline.iter().flat_map(|pipeline| &pipeline.accounts);
+        let in_use: Vec<_> = in_use.map(|account| &account.name).collect();
+        families.extend(
+            self.backlog
+                .iter()
+                .flat_map(|backlog| backlog.families(metrics, &in_use)),
+        );
+        if let Some(disk) = &self.disk {
+            families.push(one(STORE_BYTES, disk.store_bytes as f64));
+            families.push(disk.free.and_then(|free| one(STORE_DISK_FREE, free)));
+        }
         families.into_iter().flatten().collect()
     }
 }
@@ -217,21 +237,24 @@ impl PipelineReading {
 }
 
 impl BacklogReading {
-    fn families(&self, metrics: &Metrics) -> Vec<Option<MetricFamily>> {
+    fn families(&self, metrics: &Metrics, in_use: &[&AccountName]) -> [Option<MetricFamily>; 5] {
         let mut accounts: BTreeMap<String, Waiting> = BTreeMap::new();
-        for (account, waiting) in &self.accounts {
+        let nothing = in_use.iter().map(|account| (*account, Waiting::default()));
+        let named = self.accounts.iter().map(|(account, waiting)| (account, *waiting));
+        for (account, waiting) in nothing.chain(named) {
             let label = metrics.label_of(account);
-            accounts.entry(label).or_default().add(*waiting);
+            accounts.entry(label).or_default().add(waiting);
+        }
+        if let Some(waiting) = self.other_accounts {
+            accounts.entry(OTHER.to_owned()).or_default().add(waiting);
         }
         let customers = self.by_customer(metrics.customers);
-        vec![
+        [
             counts(QUEUED, &accounts),
             ages(QUEUED_OLDEST, &accounts),
             counts(CUSTOMER_QUEUED, &customers),
             ages(CUSTOMER_QUEUED_OLDEST, &customers),
             one(BACKLOG_SURVEY, seconds(self.at)),
-            self.store_bytes.and_then(|bytes| one(STORE_BYTES, bytes as f64)),
-            self.disk_free.and_then(|free| one(STORE_DISK_FREE, free)),
         ]
     }
 
