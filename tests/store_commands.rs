@@ -8,6 +8,7 @@
 
 use std::process::{Command, Output};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -15,7 +16,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr};
 use svix_hooks::domain::{AccountName, Customer, EventId, NotificationId, Origin, Timestamp};
-use svix_hooks::store::{NewNotification, Retention, Store, StoreOptions};
+use svix_hooks::store::{NewNotification, Retention, Store, StoreOptions, Unwatched};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -52,6 +53,7 @@ async fn open(url: &str) -> Store {
         max_batch: 512,
         max_waiting: 100,
         retention: Retention::default(),
+        watch: Arc::new(Unwatched),
     };
     Store::open(options).await.unwrap()
 }

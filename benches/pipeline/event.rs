@@ -62,6 +62,12 @@ impl Template {
         Self::new(request(path, "", &event()), spread)
     }
 
+    /// The same as part of a trace of its own.
+    pub(crate) fn traced_post(path: &str, spread: Ids) -> Self {
+        let headers = format!("traceparent: 00-{ID_MARK}{ID_MARK}-{ID_MARK}-01\r\n");
+        Self::new(request(path, &headers, &event()), spread)
+    }
+
     /// Makes a post of a message to Svix, as a whole request.
     pub(crate) fn svix_post(spread: Ids) -> Self {
         let headers = format!("authorization: Bearer {DEFAULT_TOKEN}\r\nidempotency-key: evt_{ID_MARK}\r\n");

@@ -1,6 +1,7 @@
 //! What look-ups cost in a large store of either kind.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -10,7 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use svix_hooks::domain::{Customer, State, Timestamp};
 use svix_hooks::store::{
     AuditScope, Cursor, DeadQuery, Filter, GroupBy, Narrowing, Record, Retention, SeriesScope, Store,
-    StoreOptions,
+    StoreOptions, Unwatched,
 };
 
 use crate::report::{Report, Row, median, progress};
@@ -68,6 +69,7 @@ fn options(url: String) -> StoreOptions {
         max_batch: 512,
         max_waiting: 1000,
         retention: Retention::default(),
+        watch: Arc::new(Unwatched),
     }
 }
 

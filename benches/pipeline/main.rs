@@ -7,7 +7,7 @@
 //!
 //! | | default |
 //! |---|---|
-//! | `BENCH_PARTS` | all: of `accepting`, `delivering`, `filters`, `retention`, `fairness`, `lookups`, `shared`, `claims`, those that are measured |
+//! | `BENCH_PARTS` | all: of `accepting`, `delivering`, `telemetry`, `filters`, `retention`, `fairness`, `lookups`, `shared`, `claims`, those that are measured |
 //! | `BENCH_SECONDS` | 5: length of one measurement of accepting; half load, sustained load and a run of fairness take twice that |
 //! | `BENCH_PAIRS` | 3: measurements of durable and of bare accepting, of accepting with and without retention, and of fairness, in turn |
 //! | `BENCH_BACKLOG` | 100000: events to drain |
@@ -23,6 +23,7 @@
 //! delivering  sustained, drains                                            load      the load generator
 //! lookups     what operators ask for, in a large store of either kind
 //! retention   accepting while old rows leave
+//! telemetry   accepting while everything is told
 //! fairness    delivering beside a backlog whose account hangs
 //! shared      PostgreSQL beside SQLite, claims from a growing backlog
 //! bare        what is compared with                                        event     what is posted
@@ -43,6 +44,7 @@ mod retention;
 mod service;
 mod settings;
 mod shared;
+mod telemetry;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -90,6 +92,9 @@ async fn measure(settings: &Settings, directory: &Path) -> anyhow::Result<Report
     }
     if settings.has_part("delivering") {
         delivering::measure(settings, directory, &mut report).await?;
+    }
+    if settings.has_part("telemetry") {
+        telemetry::measure(settings, directory, &mut report).await?;
     }
     if settings.has_part("filters") {
         filters::measure(settings, directory, &mut report).await?;

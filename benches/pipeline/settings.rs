@@ -62,7 +62,7 @@ impl Settings {
                 ordered: number("BENCH_ORDERED_IDS", 1)? == 1,
             },
             parts: text("BENCH_PARTS").unwrap_or_else(|| {
-                "accepting,delivering,filters,retention,fairness,lookups,shared,claims".to_owned()
+                "accepting,delivering,telemetry,filters,retention,fairness,lookups,shared,claims".to_owned()
             }),
             postgres: text("TEST_POSTGRES_URL"),
         })

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -10,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use svix_hooks::domain::Customer;
 use svix_hooks::sandbox::Sandbox;
-use svix_hooks::store::{Retention, Store, StoreOptions};
+use svix_hooks::store::{Retention, Store, StoreOptions, Unwatched};
 
 use crate::delivering::{check_messages, stand_in, wait_until_delivered};
 use crate::event::Template;
@@ -217,6 +218,7 @@ impl Database {
             max_batch: 512,
             max_waiting: 1000,
             retention: Retention::default(),
+            watch: Arc::new(Unwatched),
         }
     }
 

@@ -11,7 +11,7 @@ pub use super::own_accounts::{OwnAccountError, OwnAccounts};
 pub use super::room::{Reservation, Room};
 use crate::domain::{AccountName, Customer, Notification, Step, Timestamp};
 use crate::policy::{GateRules, Pace, Patience, Rules, Share};
-use crate::store::{Difference, Leased, StoreError, Totals};
+use crate::store::{BacklogSurvey, Difference, Disk, Leased, StoreError, Totals};
 use crate::svix::{Account, ClientOptions, Exchange};
 
 /// HTTP → supervisor: deliver this, or look for it in the store. A wake-up: losing one delays work
@@ -220,6 +220,8 @@ pub struct AccountStatus {
     pub name: AccountName,
     /// What its gate stands at.
     pub gate: crate::policy::GateState,
+    /// Requests under way.
+    pub in_flight: usize,
     /// What Svix or the network said when it last failed.
     pub last_failure: Option<String>,
     /// Since when notifications wait for it in vain, where it cannot be used; why is the last failure.
@@ -256,6 +258,26 @@ pub struct PipelineHealth {
     pub age: Duration,
     /// What comparing the ledger with the rows has found.
     pub ledger: LedgerCheck,
+    /// What waits; nothing before the first survey. Where the store cannot be read, the last one stays and ages.
+    pub backlog: Option<Arc<BacklogSurvey>>,
+    /// The store's room on disk; nothing before it was first measured.
+    pub disk: Option<Disk>,
+}
+
+/// Survey actor → stats actor: what waits has been counted once more.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Surveyed {
+    /// What waits.
+    pub survey: Arc<BacklogSurvey>,
+}
+
+/// Survey actor → stats actor: the store's room on disk has been measured.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct DiskMeasured {
+    /// What it takes, and what there is.
+    pub disk: Disk,
 }
 
 /// Audit actor → stats actor: the ledger and some more rows have been compared.

@@ -8,6 +8,7 @@
 //!                    │   └──Redeliver── RedriveActor, other replicas' hints, http
 //!                    └──CountsChanged──▶ StatsActor ◀──GetStats, GetHealth── http
 //!                                         ▲──LedgerChecked── AuditActor
+//!                                         ▲──Surveyed, DiskMeasured── SurveyActor
 //!  http ──FollowSettings──▶ SettingsActor ──SettingsChanged──▶ SupervisorActor
 //! ```
 //! Only this file knows all of them; they know each other as `Recipient`s of messages. The
@@ -25,6 +26,7 @@ mod room;
 mod settings;
 mod stats;
 mod supervisor;
+mod survey;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +36,8 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::oneshot;
 
 use crate::domain::Customer;
-use crate::store::Store;
+use crate::store::{Store, SurveyBounds};
+use crate::telemetry::Metrics;
 use audit::{AuditActor, AuditPace};
 use death::DeathWatches;
 use delivery::{DeliveryActor, DeliveryOptions};
@@ -46,6 +49,10 @@ use retry::{RetryActor, TimerBounds};
 use settings::SettingsActor;
 use stats::StatsActor;
 use supervisor::{PoolFactory, SupervisorActor, Surroundings};
+use survey::{SurveyActor, SurveyListeners, SurveyPace};
+
+/// Accounts whose backlog is known by itself.
+const SURVEYED_ACCOUNTS: usize = 1000;
 
 /// What the pipeline is started with and keeps until it ends.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +65,8 @@ pub struct PipelineBounds {
     pub max_timers: usize,
     /// How far ahead a timer may lie.
     pub timer_horizon: Duration,
+    /// Customers whose backlog is known by itself, those with the most queued.
+    pub surveyed_customers: usize,
 }
 
 /// The running actors.
@@ -77,6 +86,7 @@ impl Pipeline {
         store: &Store,
         settings: Arc<Settings>,
         bounds: PipelineBounds,
+        metrics: Arc<Metrics>,
         deaths: UnboundedSender<&'static str>,
     ) -> Self {
         let room = Room::new(bounds.max_ready, bounds.max_ready_bytes);
@@ -91,6 +101,7 @@ impl Pipeline {
         let audit = AuditActor::start_in_arbiter(&side_arbiter.handle(), move |_| {
             AuditActor::new(audit.0, audit.1, AuditPace::default(), audit.2)
         });
+        start_survey(store, &stats, &watches, bounds.surveyed_customers, &side_arbiter);
         let timers = TimerBounds {
             max_timers: bounds.max_timers,
             horizon: bounds.timer_horizon,
@@ -117,6 +128,7 @@ impl Pipeline {
                     make_pool,
                     retries,
                     stats,
+                    metrics,
                     _watch: watch,
                 },
                 settings,
@@ -197,6 +209,28 @@ impl Pipeline {
             arbiter.stop();
         }
     }
+}
+
+/// Starts the actor that counts what waits.
+fn start_survey(
+    store: &Store,
+    stats: &Addr<StatsActor>,
+    watches: &DeathWatches,
+    customers: usize,
+    arbiter: &Arbiter,
+) {
+    let (store, watch) = (store.clone(), watches.watch("survey"));
+    let listeners = SurveyListeners {
+        backlog: stats.clone().recipient(),
+        disk: stats.clone().recipient(),
+    };
+    let bounds = SurveyBounds {
+        accounts: SURVEYED_ACCOUNTS,
+        customers,
+    };
+    SurveyActor::start_in_arbiter(&arbiter.handle(), move |_| {
+        SurveyActor::new(store, listeners, bounds, SurveyPace::default(), watch)
+    });
 }
 
 /// Tells the supervisor what other replicas have freed.

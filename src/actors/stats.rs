@@ -1,16 +1,19 @@
 //! StatsActor: answers how things stand. Totals come from the store's ledger, so they survive a
-//! restart; what is under way comes from the supervisor, and whether the ledger is right from the audit actor.
+//! restart; what is under way comes from the supervisor, whether the ledger is right from the audit actor, and what
+//! waits from the survey actor.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Actor, Context, Handler, MessageResult, ResponseFuture};
 
 use super::death::DeathWatch;
 use super::messages::{
-    Counts, CountsChanged, GetHealth, GetStats, LedgerCheck, LedgerChecked, PipelineHealth, StatsSnapshot,
+    Counts, CountsChanged, DiskMeasured, GetHealth, GetStats, LedgerCheck, LedgerChecked, PipelineHealth,
+    StatsSnapshot, Surveyed,
 };
 use crate::domain::Timestamp;
-use crate::store::{Store, StoreError};
+use crate::store::{BacklogSurvey, Disk, Store, StoreError};
 
 /// Answers questions about the pipeline.
 pub(super) struct StatsActor {
@@ -19,6 +22,8 @@ pub(super) struct StatsActor {
     counts: Counts,
     counted_at: Instant,
     ledger: LedgerCheck,
+    backlog: Option<Arc<BacklogSurvey>>,
+    disk: Option<Disk>,
     _watch: DeathWatch,
 }
 
@@ -31,6 +36,8 @@ impl StatsActor {
             counts: Counts::default(),
             counted_at: Instant::now(),
             ledger: LedgerCheck::default(),
+            backlog: None,
+            disk: None,
             _watch: watch,
         }
     }
@@ -57,6 +64,22 @@ impl Handler<LedgerChecked> for StatsActor {
     }
 }
 
+impl Handler<Surveyed> for StatsActor {
+    type Result = ();
+
+    fn handle(&mut self, Surveyed { survey }: Surveyed, _: &mut Context<Self>) {
+        self.backlog = Some(survey);
+    }
+}
+
+impl Handler<DiskMeasured> for StatsActor {
+    type Result = ();
+
+    fn handle(&mut self, DiskMeasured { disk }: DiskMeasured, _: &mut Context<Self>) {
+        self.disk = Some(disk);
+    }
+}
+
 impl Handler<GetStats> for StatsActor {
     type Result = ResponseFuture<Result<StatsSnapshot, StoreError>>;
 
@@ -80,6 +103,8 @@ impl Handler<GetHealth> for StatsActor {
             counts: self.counts.clone(),
             age: self.counted_at.elapsed(),
             ledger: self.ledger.clone(),
+            backlog: self.backlog.clone(),
+            disk: self.disk,
         })
     }
 }

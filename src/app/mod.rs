@@ -3,6 +3,7 @@
 mod reload;
 mod secrets;
 mod settings;
+mod telemetry;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -19,8 +20,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::actors::{Pipeline, PipelineBounds};
 use crate::config::Config;
-use crate::http::{Backlogs, Gateway, Intake};
+use crate::http::{Backlogs, Gateway, Intake, Scraped};
 use crate::store::{Store, StoreOptions};
+use crate::telemetry::Metrics;
 use reload::Watcher;
 pub(crate) use reload::level;
 
@@ -74,12 +76,14 @@ impl App {
         let listener = TcpListener::bind(&config.server.listen)
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let address = listener.local_addr()?;
+        let metrics = telemetry::metrics(&config)?;
         let store = Store::open(StoreOptions {
             url: config.store.url.expose().to_owned(),
             lease: Duration::from_millis(config.store.lease_ms),
             max_batch: config.store.max_batch,
             max_waiting: config.store.max_waiting,
             retention: settings::retention(&config.store),
+            watch: Arc::new(telemetry::StoreWatch(metrics.clone())),
         })
         .await
         .with_context(|| format!("cannot open the store {}", config.store.url))?;
@@ -100,14 +104,15 @@ impl App {
             max_ready_bytes: config.delivery.max_ready_bytes,
             max_timers: config.retry.max_timers,
             timer_horizon: Duration::from_millis(config.retry.timer_horizon_ms),
+            surveyed_customers: config.metrics.customers,
         };
-        let pipeline = Pipeline::start(&store, Arc::new(settings), bounds, dead);
+        let pipeline = Pipeline::start(&store, Arc::new(settings), bounds, metrics.clone(), dead);
         let (intake_sender, intake) = watch::channel(intake);
         let stopping = Arc::new(AtomicBool::new(false));
-        let gateway = gateway(&config, &store, &pipeline, intake, stopping.clone());
+        let gateway = gateway(&config, &store, &pipeline, intake, metrics.clone(), stopping.clone());
         let server = serve(&config, listener, Data::new(gateway))?;
         let grace = Duration::from_secs(config.server.shutdown_grace_s);
-        let watcher = Watcher::new(config, source, intake_sender, store.directory().clone());
+        let watcher = Watcher::new(config, source, intake_sender, store.directory().clone(), metrics);
         Ok(Self {
             store,
             pipeline,
@@ -187,6 +192,7 @@ fn gateway(
     store: &Store,
     pipeline: &Pipeline,
     intake: watch::Receiver<Arc<Intake>>,
+    metrics: Arc<Metrics>,
     stopping: Arc<AtomicBool>,
 ) -> Gateway {
     let request_timeout = Duration::from_millis(config.svix.request_timeout_ms);
@@ -199,6 +205,8 @@ fn gateway(
         follower: pipeline.follower(),
         room: pipeline.room(),
         intake,
+        metrics,
+        scraped: Scraped::default(),
         backlogs: Backlogs::default(),
         tries: Semaphore::new(TRIES),
         max_body_bytes: config.server.max_body_bytes,

@@ -7,12 +7,13 @@ use log::{error, info, warn};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
+use super::telemetry::machine_now;
 use super::{ConfigSource, settings};
 use crate::actors::Pipeline;
 use crate::config::{Config, Level};
 use crate::http::Intake;
 use crate::store::Directory;
-use crate::telemetry;
+use crate::telemetry::{self, Metrics};
 
 /// How often the files are looked at. They are read, not watched for events: mounted configuration
 /// is swapped in ways of which not every file system tells.
@@ -24,6 +25,7 @@ pub(super) struct Watcher {
     source: ConfigSource,
     intake: watch::Sender<Arc<Intake>>,
     directory: Arc<Directory>,
+    metrics: Arc<Metrics>,
     digest: Option<[u8; 32]>,
 }
 
@@ -33,6 +35,7 @@ impl Watcher {
         source: ConfigSource,
         intake: watch::Sender<Arc<Intake>>,
         directory: Arc<Directory>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let digest = digest(&source);
         Self {
@@ -40,6 +43,7 @@ impl Watcher {
             source,
             intake,
             directory,
+            metrics,
             digest,
         }
     }
@@ -57,6 +61,7 @@ impl Watcher {
     pub(super) fn reload(&mut self, pipeline: &Pipeline) {
         self.digest = digest(&self.source);
         if let Err(error) = self.try_reload(pipeline) {
+            self.metrics.reload_refused();
             error!(error:% = format!("{error:#}"); "the configuration was not reloaded; the one before stays in force");
         }
     }
@@ -78,6 +83,7 @@ impl Watcher {
         pipeline.reconfigure(Arc::new(settings));
         self.intake.send_replace(Arc::new(intake));
         telemetry::set_level(level(new.log.level));
+        self.metrics.reloaded(machine_now());
         info!("the configuration was reloaded");
         if !later.is_empty() {
             warn!(keys:% = later.join(", "); "some changes take effect only after a restart");

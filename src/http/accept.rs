@@ -1,6 +1,7 @@
 //! `POST /notifications`: reads an event, stores it, and says so only after the commit.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Bytes, Data, Payload};
@@ -19,9 +20,10 @@ use super::problem::{self, Code, Problem};
 use super::request;
 use crate::actors::messages::{Notify, Reservation};
 use crate::domain::{Call, Customer, EventId, NotificationId, Origin, State, Timestamp};
-use crate::envelope::{Envelope, EnvelopeErrors, Limits, content_digest, same_content};
+use crate::envelope::{Envelope, EnvelopeCode, EnvelopeErrors, Limits, content_digest, same_content};
 use crate::policy::Verdict;
 use crate::store::{Accepted, Existing, KnownCustomer, Leased, NewNotification};
+use crate::telemetry::AcceptResult;
 
 /// Seconds after which to come again where what is set cannot be read: somebody must write it anew.
 const HELD_S: u32 = 30;
@@ -37,11 +39,50 @@ struct Receipt<'a> {
     duplicate: bool,
 }
 
+/// An answer, and how it is counted.
+type Answered = (AcceptResult, HttpResponse);
+
 pub(super) async fn accept(
     request: HttpRequest,
     payload: Payload,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
+    let began = Instant::now();
+    let answered = take(request, payload, gateway.clone()).await;
+    let result = match &answered {
+        Ok((result, _)) => *result,
+        Err(problem) => AcceptResult::Refused(problem.code()),
+    };
+    gateway.metrics.accepted(result, began.elapsed());
+    answered.map(|(_, response)| response)
+}
+
+/// Names the problems that a posted event may be answered with.
+pub fn refusals() -> impl Iterator<Item = &'static str> {
+    const OTHERS: &[Code] = &[
+        Code::InvalidEvent,
+        Code::InvalidParameter,
+        Code::InvalidHeader,
+        Code::BodyTooLarge,
+        Code::BodyTimeout,
+        Code::BodyBroken,
+        Code::UnsupportedMediaType,
+        Code::ContentConflict,
+        Code::UnknownCustomer,
+        Code::Unauthorized,
+        Code::Forbidden,
+        Code::StorageUnavailable,
+        Code::Overloaded,
+        Code::BacklogFull,
+        Code::SettingsUnreadable,
+        Code::Stopping,
+        Code::Internal,
+    ];
+    let of_events = EnvelopeCode::ALL.iter().map(|code| code.as_str());
+    of_events.chain(OTHERS.iter().map(|code| code.as_str()))
+}
+
+async fn take(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> Result<Answered, Problem> {
     let caller = auth::within(&request, &gateway, Scope::Ingest)?;
     let is_bound = caller.customer.is_some();
     if gateway.is_stopping() {
@@ -176,7 +217,7 @@ async fn repeat(
     new: NewNotification,
     is_bound: bool,
     full: Problem,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Answered, Problem> {
     if !full.is(Code::BacklogFull) {
         return Err(full);
     }
@@ -219,7 +260,7 @@ async fn known(
     existing: Existing,
     customer: Customer,
     body: Bytes,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Answered, Problem> {
     let Existing {
         id,
         event_id,
@@ -252,8 +293,17 @@ async fn known(
     }))
 }
 
-fn respond(receipt: &Receipt<'_>) -> HttpResponse {
-    HttpResponse::Accepted()
+fn respond(receipt: &Receipt<'_>) -> Answered {
+    let result = match receipt {
+        Receipt { duplicate: true, .. } => AcceptResult::Duplicate,
+        Receipt {
+            state: State::Filtered,
+            ..
+        } => AcceptResult::Filtered,
+        _ => AcceptResult::New,
+    };
+    let response = HttpResponse::Accepted()
         .insert_header((LOCATION, format!("/notifications/{}", receipt.id)))
-        .json(receipt)
+        .json(receipt);
+    (result, response)
 }

@@ -9,11 +9,13 @@ use tokio::sync::{Semaphore, watch};
 
 use super::auth::ApiKey;
 use super::backlog::Backlogs;
+use super::metrics::Scraped;
 use crate::actors::messages::{FollowSettings, GetHealth, GetStats, Notify, OwnAccounts, Redeliver, Room};
 use crate::envelope::KeyPart;
 use crate::policy::{RetryBounds, Routing, SvixAccount};
 use crate::store::Store;
 use crate::svix::ClientOptions;
+use crate::telemetry::Metrics;
 
 /// What Svix is sent as the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,10 @@ pub struct Gateway {
     pub room: Room,
     /// What the operator has set.
     pub intake: watch::Receiver<Arc<Intake>>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What the last scrape heard of the store.
+    pub scraped: Scraped,
     /// What customers have queued, where that is bounded.
     pub backlogs: Backlogs,
     /// The largest body, in bytes.

@@ -19,7 +19,7 @@ use crate::policy::GateState;
 use crate::store::Condition;
 
 /// How old the supervisor's last word may be.
-const SILENCE: Duration = Duration::from_secs(5);
+pub(super) const SILENCE: Duration = Duration::from_secs(5);
 
 /// Accounts that are told of one by one.
 const ACCOUNTS: usize = 20;
@@ -216,6 +216,7 @@ mod tests {
         AccountStatus {
             name: AccountName::new(&format!("a{number:03}")),
             gate: GateState::Open,
+            in_flight: 0,
             last_failure: missing.then(|| "no account of this name is set".to_owned()),
             missing_since: missing.then(Timestamp::default),
         }

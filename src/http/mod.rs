@@ -22,6 +22,7 @@ mod health;
 mod history;
 mod keys;
 mod list;
+mod metrics;
 mod one_customer;
 mod pages;
 mod parameters;
@@ -45,9 +46,11 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 
+pub use accept::refusals;
 pub use auth::{ApiKey, Scope};
 pub use backlog::Backlogs;
 pub use gateway::{Gateway, Intake, PayloadForm};
+pub use metrics::Scraped;
 pub use problem::{Code, Problem};
 
 /// Mounts every route; the server and the tests share it.
@@ -158,6 +161,7 @@ fn numbers(config: &mut ServiceConfig) {
         .service(resource("/stats", [(Method::GET, web::get().to(stats::stats))]))
         .service(resource("/stats/timeseries", [(Method::GET, web::get().to(timeseries::timeseries))]))
         .service(resource("/audit", [(Method::GET, web::get().to(audit::audit))]))
+        .service(resource("/metrics", [(Method::GET, web::get().to(metrics::metrics))]))
         .service(resource("/health", [(Method::GET, web::get().to(health::health))]))
         // Some load balancers ask with HEAD.
         .service(resource(

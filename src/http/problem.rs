@@ -91,7 +91,7 @@ pub enum Code {
 }
 
 impl Code {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Event(code) => code.as_str(),
             Self::InvalidEvent => "invalid_event",
@@ -232,6 +232,11 @@ impl Problem {
     /// Returns what it says.
     pub(super) fn into_detail(self) -> String {
         self.detail
+    }
+
+    /// Returns the name of its code.
+    pub(super) fn code(&self) -> &'static str {
+        self.code.as_str()
     }
 
     /// Tells whether it has this code.

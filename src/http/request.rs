@@ -7,9 +7,11 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
 use futures_util::FutureExt;
 
+use super::gateway::Gateway;
 use super::problem::{Code, Problem};
 use crate::domain::{Call, RequestId, TraceParent};
 use crate::telemetry::{Subject, about};
@@ -28,8 +30,10 @@ pub(super) async fn identify(
     let call = call(request.headers());
     let id = call.request.clone();
     request.extensions_mut().insert(call);
+    let gateway = request.app_data::<Data<Gateway>>().cloned();
+    let (route, method) = (request.match_pattern(), request.method().clone());
     let answer = AssertUnwindSafe(next.call(request)).catch_unwind();
-    match about(Subject::of_request(id.clone()), answer).await {
+    let answer = match about(Subject::of_request(id.clone()), answer).await {
         Ok(answer) => answer.map(|mut answer| {
             // Its characters are those of a header.
             if let Ok(id) = HeaderValue::from_str(id.as_str()) {
@@ -42,7 +46,17 @@ pub(super) async fn identify(
             .of_request(&id)
             .close()
             .into()),
+    };
+    if let Some(gateway) = gateway {
+        let status = match &answer {
+            Ok(answer) => answer.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        gateway
+            .metrics
+            .answered(route.as_deref(), method.as_str(), status.as_u16());
     }
+    answer
 }
 
 /// Returns what a request is called and which trace it belongs to.

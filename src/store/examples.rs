@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::Unwatched;
 use super::{Accepted, Existing, Lease, NewNotification, Record, Retention, Settlement, Store, StoreOptions};
 use crate::domain::{
     AccountName, AnswerKind, Attempt, Customer, EventId, Notification, NotificationId, Origin, Progress,
@@ -25,6 +26,7 @@ pub(crate) fn options(url: String) -> StoreOptions {
         max_batch: 512,
         max_waiting: 10_000,
         retention: Retention::default(),
+        watch: Arc::new(Unwatched),
     }
 }
 

@@ -16,6 +16,7 @@ use super::port::{ReadSide, WriteSide};
 use super::query::{Filter, Page};
 use super::retention::Retention;
 use super::waiting::{Claim, Close, Command, Outcome, Request};
+use super::watch::Watch;
 use super::writer::{Writer, WriterOptions};
 use super::{Accepted, Condition, Lease, Leased, NewNotification, Record, Settlement, StoreError, Totals};
 use super::{postgres, sqlite};
@@ -34,6 +35,8 @@ pub struct StoreOptions {
     pub max_waiting: usize,
     /// How long what has come to an end is kept.
     pub retention: Retention,
+    /// Who is told what the store does.
+    pub watch: Arc<dyn Watch>,
 }
 
 /// A durable store; copies share it.
@@ -86,6 +89,7 @@ impl Store {
         let writer_options = WriterOptions {
             max_batch: options.max_batch,
             retention: options.retention,
+            watch: options.watch.clone(),
         };
         let key_uses = KeyUses::default();
         Writer::new(write_side, writer_options, clock.clone(), condition.clone(), key_uses.clone())
@@ -113,6 +117,12 @@ impl Store {
     #[must_use]
     pub fn condition(&self) -> Condition {
         self.condition.get()
+    }
+
+    /// Returns how many accepts wait for a transaction.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.accepts.max_capacity() - self.accepts.capacity()
     }
 
     /// Stores a notification; answers after the commit. With `lease` the caller asks to be the one
@@ -277,6 +287,14 @@ impl Store {
     /// When the store cannot be read.
     pub async fn add_up(&self, after: Option<Customer>, limit: u32) -> Result<AddedUp, StoreError> {
         self.reader.add_up(after, limit).await
+    }
+
+    /// Counts the processes that use the store now, this one among them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn replicas(&self) -> Result<u64, StoreError> {
+        self.reader.replicas().await
     }
 
     /// Tells whether other processes may use the store and the accounts too.

@@ -14,6 +14,7 @@ mod clock;
 mod condition;
 mod copy;
 mod directory;
+mod disk;
 mod error;
 mod fields;
 mod handle;
@@ -43,8 +44,10 @@ mod setting_rows;
 mod settings;
 mod shapes;
 mod sqlite;
+mod survey;
 mod undelivered;
 mod waiting;
+mod watch;
 mod writer;
 
 #[cfg(test)]
@@ -60,6 +63,7 @@ pub use check::{CheckReport, ConnectError, Fault, Finding, check};
 pub use condition::Condition;
 pub use copy::{CopyError, CopyReport, Counts, Progress as CopyProgress, copy};
 pub use directory::{Directory, RateInForce};
+pub use disk::{Disk, DiskSpace};
 pub use error::{StoreError, Trouble};
 pub use handle::{Store, StoreOptions};
 pub use key_uses::KeySource;
@@ -77,4 +81,6 @@ pub use settings::{
     SettingQuery, SettingVersion,
 };
 pub use shapes::{Accepted, Existing, NewNotification, Record, Settlement};
+pub use survey::{BacklogSurvey, Overdue, SurveyBounds, SurveyPart, SurveyPlace, Surveyor, Waiting};
 pub use undelivered::DeadQuery;
+pub use watch::{Unwatched, Watch};

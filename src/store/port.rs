@@ -15,8 +15,9 @@ use super::retention::Cutoffs;
 use super::settings::{
     Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery, SettingVersion,
 };
+use super::survey::{SurveyPart, SurveyPlace};
 use super::undelivered::DeadQuery;
-use super::{Existing, Narrowing, NewNotification, Record, Settlement, StoreError, Totals};
+use super::{Disk, Existing, Narrowing, NewNotification, Record, Settlement, StoreError, Totals};
 use crate::domain::{
     AccountName, Attempt, Customer, EventId, Notification, NotificationId, RedriveState, Timestamp,
 };
@@ -86,8 +87,9 @@ pub(super) trait WriteSide: Send + 'static {
     /// Ends leases without a settlement.
     fn release(&mut self, rows: &[LeasedRow]) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// Does what must be done now and then; called at least each second.
-    fn keep_up(&mut self) -> impl Future<Output = Result<(), StoreError>>;
+    /// Does what must be done now and then; called at least each second. Returns from how many processes that had
+    /// gone silent it took over.
+    fn keep_up(&mut self) -> impl Future<Output = Result<u64, StoreError>>;
 
     /// Takes a row that cannot be read out of the queue.
     fn set_aside(
@@ -242,6 +244,15 @@ pub(super) trait ReadSide: Send + Sync + 'static {
 
     /// Adds up what the ledger says of up to `limit` customers after `after`, in order.
     fn add_up(&self, after: Option<Customer>, limit: u32) -> BoxFuture<'_, Result<AddedUp, StoreError>>;
+
+    /// Counts the processes that use the store now.
+    fn replicas(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Counts up to `limit` of what is queued after a place, in order of customers.
+    fn survey(&self, after: SurveyPlace, limit: u32) -> BoxFuture<'_, Result<SurveyPart, StoreError>>;
+
+    /// Measures how much room the store takes, and how much there is.
+    fn disk(&self) -> BoxFuture<'_, Result<Disk, StoreError>>;
 
     /// Names a customer that has something queued for an account, where there is one.
     fn queued_for(&self, account: AccountName) -> BoxFuture<'_, Result<Option<Customer>, StoreError>>;

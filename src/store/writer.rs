@@ -3,6 +3,7 @@
 //! In trouble it refuses accepts with the reason, keeps settlements until they can be written, and
 //! tries by itself whether the database works again.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
@@ -17,6 +18,7 @@ use super::pruning::{Done, Pruning, Step};
 use super::releases::Releases;
 use super::retention::Retention;
 use super::waiting::{Command, Request, Waiting, Writes};
+use super::watch::Watch;
 use super::{Accepted, Lease, Leased, NewNotification, StoreError, Trouble};
 use crate::domain::Customer;
 
@@ -26,11 +28,12 @@ const REVIVE_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the database is given the time for what must be done now and then.
 const KEEP_UP_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The bounds that the writer keeps to.
-#[derive(Debug, Clone, Copy)]
+/// The bounds that the writer keeps to, and who is told what it does.
+#[derive(Debug, Clone)]
 pub(super) struct WriterOptions {
     pub(super) max_batch: usize,
     pub(super) retention: Retention,
+    pub(super) watch: Arc<dyn Watch>,
 }
 
 /// The writer's state; runs on a thread of its own.
@@ -60,7 +63,6 @@ impl<W: WriteSide> Writer<W> {
         Self {
             term: side.term(),
             side,
-            options,
             clock,
             condition,
             trouble: None,
@@ -69,6 +71,7 @@ impl<W: WriteSide> Writer<W> {
             next_revival: Instant::now(),
             next_keep_up: Instant::now(),
             pruning: Pruning::new(options.retention, Instant::now()),
+            options,
             key_uses,
         }
     }
@@ -175,10 +178,12 @@ impl<W: WriteSide> Writer<W> {
         if writes.len() == 0 {
             return Ok(());
         }
+        let began = Instant::now();
         let receipts = match self.side.commit(&writes.batch()).await {
             Ok(receipts) => receipts,
             Err(error) => return Err((writes, error)),
         };
+        self.options.watch.committed(writes.len(), began.elapsed());
         for (Request { new, reply, .. }, receipt) in writes.accepts.into_iter().zip(receipts) {
             let accepted = self.accepted(new, receipt);
             // A caller that has gone drops the answer, and the lease in it goes back.
@@ -289,6 +294,7 @@ impl<W: WriteSide> Writer<W> {
                 Claimed::Unreadable { row, why } => {
                     error!(customer:%, row, error:% = why; "a stored notification cannot be read; it is set aside as dead");
                     self.side.set_aside(customer, row, &why, self.clock.now()).await?;
+                    self.options.watch.set_aside();
                 }
             }
         }
@@ -301,7 +307,10 @@ impl<W: WriteSide> Writer<W> {
         }
         self.next_keep_up = Instant::now() + KEEP_UP_INTERVAL;
         match self.side.keep_up().await {
-            Ok(()) => drop(self.write_key_uses().await),
+            Ok(silent) => {
+                self.options.watch.took_over(silent);
+                self.write_key_uses().await;
+            }
             Err(error) if error.is_unavailable() => self.in_trouble(error),
             Err(error) => warn!(error:err; "the store's regular work could not be done"),
         }

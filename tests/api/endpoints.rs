@@ -96,6 +96,7 @@ const TABLE: &[Row] = &[
     ("GET /stats/timeseries", "?customer={customer}", "", "read", [200, 200, 403]),
     ("GET /audit", "", "", "read", [200, 200, 200]),
     ("GET /audit", "?customer={customer}", "", "read", [200, 200, 403]),
+    ("GET /metrics", "", "", "read", [200, 403, 403]),
     ("GET /health", "", "", "read", [200, 403, 403]),
     ("GET /health/live", "", "", "", [200, 200, 200]),
     ("HEAD /health/live", "", "", "", [200, 200, 200]),

@@ -80,6 +80,15 @@ impl Stage {
         });
     }
 
+    /// Lets the account hang, with a backlog; returns how many requests it had seen before.
+    async fn hang_with_backlog(&self) -> u64 {
+        self.hang();
+        let before = self.hanging.request_count();
+        self.queue_backlog().await;
+        eventually("its requests hang", async || self.hanging.request_count() > before).await;
+        before
+    }
+
     /// Queues the backlog for the account that hangs, in all processes.
     async fn queue_backlog(&self) {
         let numbers: Vec<usize> = (0..BACKLOG).collect();
@@ -110,10 +119,7 @@ impl Stage {
 #[actix_web::test]
 async fn a_hanging_account_with_a_backlog_delays_nobody_also_after_a_kill() {
     let mut stage = Stage::new(World::new(), 1).await;
-    stage.hang();
-    let before = stage.hanging.request_count();
-    stage.queue_backlog().await;
-    eventually("its requests hang", async || stage.hanging.request_count() > before).await;
+    let before = stage.hang_with_backlog().await;
     stage.assert_others_are_delivered("first").await;
     let hung = stage.hanging.request_count() - before;
     assert!(hung <= UNTRIED, "{hung} requests hang");
@@ -131,10 +137,7 @@ async fn an_account_that_falls_silent_with_all_it_may_have_under_way_delays_nobo
     let stage = Stage::new(World::new(), 1).await;
     post(stage.client(0), "a", "answered").await;
     eventually("it answers", async || stage.client(0).stat("delivered").await == 1).await;
-    stage.hang();
-    let before = stage.hanging.request_count();
-    stage.queue_backlog().await;
-    eventually("its requests hang", async || stage.hanging.request_count() > before).await;
+    let before = stage.hang_with_backlog().await;
     stage.assert_others_are_delivered("first").await;
     let hung = stage.hanging.request_count() - before;
     assert!(hung <= TRIED, "{hung} requests hang");
@@ -143,10 +146,7 @@ async fn an_account_that_falls_silent_with_all_it_may_have_under_way_delays_nobo
 #[actix_web::test]
 async fn a_hanging_account_delays_nobody_at_several_replicas_also_after_a_kill() {
     let mut stage = Stage::new(World::on_postgres(), 2).await;
-    stage.hang();
-    let before = stage.hanging.request_count();
-    stage.queue_backlog().await;
-    eventually("its requests hang", async || stage.hanging.request_count() > before).await;
+    let before = stage.hang_with_backlog().await;
     stage.assert_others_are_delivered("first").await;
     stage.processes.remove(0).kill();
     stage.assert_others_are_delivered("second").await;

@@ -1,12 +1,14 @@
 //! Secrets in the store open under the master keys of the configuration, or the service does not start.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use svix_hooks::secrets::{KeyRing, MasterKey, Owner, Sealed};
 use svix_hooks::store::{
-    Expected, Retention, Setting, SettingCause, SettingChange, SettingKind, SettingQuery, Store, StoreOptions,
+    Expected, Retention, Setting, SettingCause, SettingChange, SettingKind, SettingQuery, Store,
+    StoreOptions, Unwatched,
 };
 
 use crate::support::World;
@@ -20,6 +22,7 @@ async fn open(world: &World) -> Store {
         max_batch: 512,
         max_waiting: 100,
         retention: Retention::default(),
+        watch: Arc::new(Unwatched),
     };
     Store::open(options).await.unwrap()
 }

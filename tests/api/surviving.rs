@@ -195,6 +195,9 @@ async fn a_row_that_cannot_be_read_is_set_aside_and_stops_nothing() {
     assert_eq!(app.client.get("/health/ready").await.status, 200);
     let unreadable = "SELECT count(*) FROM notifications WHERE state = 'dead' AND reason = 'unreadable'";
     assert_eq!(app.store.number(unreadable).await, 3);
+    let unreadable = [("state", "dead"), ("reason", "unreadable")];
+    let counted = app.client.scrape().await;
+    assert_eq!(counted.number("svix_hooks_settled_total", &unreadable), Some(3.0));
 }
 
 #[actix_web::test]

@@ -68,6 +68,7 @@ impl Missing {
         let status = |(name, absence): (&AccountName, &Absence)| AccountStatus {
             name: name.clone(),
             gate: GateState::Open,
+            in_flight: 0,
             last_failure: Some(absence.why.clone()),
             missing_since: Some(absence.since),
         };

@@ -98,7 +98,12 @@ impl SupervisorActor {
                 self.without_permits.push(account.clone());
             }
             match turn {
-                Turn::Send { mut entry, probe } => {
+                Turn::Send {
+                    mut entry,
+                    probe,
+                    paced,
+                } => {
+                    self.around.metrics.paced(&account, paced);
                     let (notification, step) = (entry.notification.clone(), entry.step.clone());
                     self.rates.use_permit(&notification.customer, Instant::now());
                     let to = lane.credential(&entry).clone();

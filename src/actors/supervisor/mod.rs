@@ -53,6 +53,7 @@ use super::messages::{
 use crate::domain::{AccountName, Customer, Timestamp};
 use crate::policy::Rules;
 use crate::store::Store;
+use crate::telemetry::Metrics;
 use accounts::Missing;
 use backlog::Backlog;
 use claims::Look;
@@ -77,6 +78,7 @@ pub(super) struct Surroundings {
     pub(super) make_pool: PoolFactory,
     pub(super) retries: Recipient<ScheduleRetry>,
     pub(super) stats: Recipient<CountsChanged>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) _watch: DeathWatch,
 }
 

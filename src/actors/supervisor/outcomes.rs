@@ -24,6 +24,9 @@ impl SupervisorActor {
     ) {
         let now = self.around.store.now();
         self.moved_at = now;
+        self.around
+            .metrics
+            .attempted(&flight.account, exchange.answer.kind(), exchange.duration);
         self.land(&flight);
         let Flight {
             mut entry,
@@ -103,6 +106,10 @@ impl SupervisorActor {
             ..
         } = entry;
         let customer = notification.customer.clone();
+        let account = notification.account.clone();
+        // What an operator sends again says nothing of how long things take.
+        let is_timed = state == State::Delivered && notification.redrives == 0;
+        let lag = is_timed.then(|| self.around.store.now().since(notification.accepted_at));
         let settlement = Settlement {
             notification,
             state,
@@ -120,6 +127,11 @@ impl SupervisorActor {
             drop(reservation);
             actor.backlog.freed(&customer);
             actor.settling -= 1;
+            if settled.is_ok() {
+                let metrics = &actor.around.metrics;
+                metrics.settled(state, reason);
+                lag.iter().for_each(|lag| metrics.delivered_after(&account, *lag));
+            }
             match settled {
                 Ok(()) if state == State::Queued => {
                     actor.around.retries.do_send(ScheduleRetry { customer, due_at })

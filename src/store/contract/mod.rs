@@ -12,6 +12,7 @@ mod pruning;
 mod redriving;
 mod setting;
 mod settling;
+mod surveying;
 
 use super::Store;
 use super::examples::options;
@@ -128,6 +129,12 @@ macro_rules! contract {
                 a_first_try_success_needs_no_rows_of_its_own,
                 an_outcome_replaces_the_one_before,
                 the_ledger_balances_whatever_happens,
+            ],
+            surveying: [
+                what_waits_is_counted_by_account_and_customer,
+                a_survey_names_no_more_than_it_may,
+                what_is_not_due_yet_is_not_overdue,
+                the_room_that_the_store_takes_is_measured,
             ],
         }
     };

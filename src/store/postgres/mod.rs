@@ -8,6 +8,7 @@
 //! remove   deletes rows                 pool      connections for look-ups and accounts
 //! redrive  sends dead letters again     audit     compares the ledger with the rows
 //! hints    says and hears that something is free
+//! survey   counts what is queued
 //! ```
 
 mod accept;
@@ -24,6 +25,7 @@ mod redrive;
 mod remove;
 mod replica;
 mod settle;
+mod survey;
 
 use std::future::Future;
 use std::time::Duration;
@@ -149,9 +151,9 @@ impl WriteSide for Postgres {
             .await
     }
 
-    async fn keep_up(&mut self) -> Result<(), StoreError> {
+    async fn keep_up(&mut self) -> Result<u64, StoreError> {
         if !self.replica.is_due() {
-            return Ok(());
+            return Ok(0);
         }
         self.within(async |connection, replica| replica.renew(connection).await)
             .await?;

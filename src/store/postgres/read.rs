@@ -10,6 +10,7 @@ use sqlx::{Connection, QueryBuilder};
 
 use super::audit::{self, QUERIES};
 use super::pool::Pool;
+use super::survey;
 use crate::domain::{AccountName, Attempt, Customer, NotificationId, Timestamp};
 use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, SeriesScope};
 use crate::store::key_uses::{KeyUseRows, LastUse};
@@ -18,9 +19,10 @@ use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
 use crate::store::redrive_rows::{RedriveRows, sent_again};
 use crate::store::setting_rows::SettingRows;
+use crate::store::survey::{SurveyPart, SurveyPlace};
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
-    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting,
+    DeadGroup, DeadLetters, Disk, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting,
     SettingChanges, SettingKind, SettingQuery, SettingVersion, StoreError, Totals, rows,
 };
 
@@ -279,6 +281,28 @@ impl ReadSide for Reader {
         self.pool.ask(move |connection| {
             async move { QUERIES.add_up(connection, after.as_ref(), limit).await }.boxed()
         })
+    }
+
+    fn replicas(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.pool.ask(|connection| {
+            async move {
+                let alive: i64 =
+                    sqlx::query_scalar("SELECT count(*) FROM replicas WHERE ends_at >= now_ms()")
+                        .fetch_one(connection)
+                        .await?;
+                Ok(u64::try_from(alive).unwrap_or_default())
+            }
+            .boxed()
+        })
+    }
+
+    fn survey(&self, after: SurveyPlace, limit: u32) -> BoxFuture<'_, Result<SurveyPart, StoreError>> {
+        self.pool
+            .ask(move |connection| async move { survey::run(connection, &after, limit).await }.boxed())
+    }
+
+    fn disk(&self) -> BoxFuture<'_, Result<Disk, StoreError>> {
+        self.pool.ask(|connection| survey::disk(connection).boxed())
     }
 
     fn queued_for(&self, account: AccountName) -> BoxFuture<'_, Result<Option<Customer>, StoreError>> {

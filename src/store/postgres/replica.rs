@@ -197,13 +197,14 @@ impl Replica {
     }
 }
 
-/// Frees what replicas held whose leases have run out. They may have sent it without recording that.
-pub(super) async fn take_over(connection: &mut PgConnection) -> Result<(), StoreError> {
+/// Frees what replicas held whose leases have run out. They may have sent it without recording that. Returns how many
+/// they were.
+pub(super) async fn take_over(connection: &mut PgConnection) -> Result<u64, StoreError> {
     let gone: Vec<i64> = sqlx::query_scalar("DELETE FROM replicas WHERE ends_at < now_ms() RETURNING run")
         .fetch_all(&mut *connection)
         .await?;
     if gone.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     // A statement of its own: it sees what the replica committed until its row was gone.
     let freed: Vec<String> = sqlx::query_scalar(
@@ -215,7 +216,8 @@ pub(super) async fn take_over(connection: &mut PgConnection) -> Result<(), Store
     .fetch_all(&mut *connection)
     .await?;
     warn!(runs:? = gone, freed = freed.len(); "replicas are gone; what they held is free");
-    hints::give(connection, freed).await
+    hints::give(connection, freed).await?;
+    Ok(gone.len() as u64)
 }
 
 /// Makes sure that the database takes writes; one that follows another does not.

@@ -5,6 +5,7 @@ mod begin;
 mod checkpoint;
 mod chunks;
 mod claim;
+mod disk;
 mod file;
 mod leases;
 mod ledger;
@@ -14,6 +15,7 @@ mod read;
 mod redrive;
 mod remove;
 mod settle;
+mod survey;
 
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
@@ -160,8 +162,8 @@ impl WriteSide for Sqlite {
         Ok(())
     }
 
-    async fn keep_up(&mut self) -> Result<(), StoreError> {
-        Ok(())
+    async fn keep_up(&mut self) -> Result<u64, StoreError> {
+        Ok(0)
     }
 
     async fn set_aside(

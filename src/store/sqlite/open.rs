@@ -71,6 +71,7 @@ pub(in crate::store) async fn open(
         .acquire_timeout(Duration::from_secs(5))
         .connect_lazy_with(options(&file).read_only(true));
     let checkpointer = Checkpointer::start(options(&file)).await?;
+    let reader = Reader::new(pool, file.path().to_owned());
     let sqlite = Sqlite {
         connection,
         checkpointer,
@@ -86,7 +87,7 @@ pub(in crate::store) async fn open(
         leases: Leases::default(),
         clock,
     };
-    Ok((sqlite, Reader::new(pool)))
+    Ok((sqlite, reader))
 }
 
 /// Returns the highest number that a row has. An event that lost its notification keeps its number,

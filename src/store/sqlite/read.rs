@@ -1,6 +1,7 @@
 //! Look-ups, beside the writer.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -8,6 +9,7 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{QueryBuilder, Sqlite};
 
+use super::{disk, survey};
 use crate::domain::{AccountName, Attempt, Customer, NotificationId, Timestamp};
 use crate::store::audit::{AddedUp, Audit, AuditScope, Compared, Pick, Queries, SeriesScope};
 use crate::store::key_uses::{KeyUseRows, LastUse};
@@ -16,9 +18,10 @@ use crate::store::port::ReadSide;
 use crate::store::query::{Filter, Page};
 use crate::store::redrive_rows::{RedriveRows, sent_again};
 use crate::store::setting_rows::SettingRows;
+use crate::store::survey::{SurveyPart, SurveyPlace};
 use crate::store::undelivered::{self, DeadQuery};
 use crate::store::{
-    DeadGroup, DeadLetters, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting,
+    DeadGroup, DeadLetters, Disk, GroupBy, Narrowing, Record, Redrive, Redrives, SentAgain, Setting,
     SettingChanges, SettingKind, SettingQuery, SettingVersion, StoreError, Totals, rows,
 };
 
@@ -28,11 +31,12 @@ const AUDIT: Queries<Sqlite> = Queries::new(" INDEXED BY notifications_by_id", "
 /// The reading side of the embedded store.
 pub(in crate::store) struct Reader {
     pool: SqlitePool,
+    path: PathBuf,
 }
 
 impl Reader {
-    pub(super) fn new(pool: SqlitePool) -> Self {
-        Self { pool }
+    pub(super) fn new(pool: SqlitePool, path: PathBuf) -> Self {
+        Self { pool, path }
     }
 
     /// Finds the numbers of the rows around the times asked for.
@@ -261,6 +265,29 @@ impl ReadSide for Reader {
         async move {
             let mut connection = self.pool.acquire().await?;
             AUDIT.add_up(&mut connection, after.as_ref(), limit).await
+        }
+        .boxed()
+    }
+
+    /// A second process is kept out.
+    fn replicas(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        async { Ok(1) }.boxed()
+    }
+
+    fn survey(&self, after: SurveyPlace, limit: u32) -> BoxFuture<'_, Result<SurveyPart, StoreError>> {
+        async move {
+            let mut snapshot = self.pool.begin().await?;
+            survey::run(&mut snapshot, &after, limit).await
+        }
+        .boxed()
+    }
+
+    fn disk(&self) -> BoxFuture<'_, Result<Disk, StoreError>> {
+        async move {
+            let path = self.path.clone();
+            let measured = tokio::task::spawn_blocking(move || disk::measure(&path)).await;
+            let measured = measured.unwrap_or_else(|ended| Err(std::io::Error::other(ended)));
+            Ok(measured.map_err(sqlx::Error::Io)?)
         }
         .boxed()
     }

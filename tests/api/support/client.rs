@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::secrecy;
+use svix_hooks::telemetry::TEXT_FORMAT;
+
+use super::{Scrape, secrecy};
 
 /// What the service answered.
 #[derive(Debug)]
@@ -12,6 +14,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Value,
+    pub(crate) text: String,
 }
 
 impl Answer {
@@ -127,6 +130,14 @@ impl Client {
         self.get("/stats").await.body[name].as_i64().unwrap_or(-1)
     }
 
+    /// Asks for the metrics.
+    pub(crate) async fn scrape(&self) -> Scrape {
+        let answer = self.get("/metrics").await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.header("content-type"), Some(TEXT_FORMAT));
+        Scrape::parse(&answer.text)
+    }
+
     async fn send(&self, mut request: awc::ClientRequest, body: Option<Vec<u8>>) -> Option<Answer> {
         if let Some(key) = &self.key {
             request = request.insert_header(("authorization", format!("Bearer {key}")));
@@ -141,13 +152,15 @@ impl Client {
         let headers: Vec<_> = headers.collect();
         let status = response.status().as_u16();
         let body = response.body().await.ok()?;
-        secrecy::search("an answer", &format!("{headers:?} {}", String::from_utf8_lossy(&body)));
+        let text = String::from_utf8_lossy(&body).into_owned();
+        secrecy::search("an answer", &format!("{headers:?} {text}"));
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         secrecy::keep_answer(&body);
         Some(Answer {
             status,
             headers,
             body,
+            text,
         })
     }
 }

@@ -3,6 +3,7 @@
 mod app;
 mod client;
 pub(crate) mod customers;
+mod exposition;
 mod keys;
 mod problems;
 mod process;
@@ -15,12 +16,13 @@ mod world;
 
 pub(crate) use app::TestApp;
 pub(crate) use client::{Answer, Client, event};
+pub(crate) use exposition::Scrape;
 pub(crate) use keys::{ADMIN, admin, stored_key};
 pub(crate) use problems::{assert_at_fault, assert_problem, still_works};
 pub(crate) use process::TestProcess;
 pub(crate) use raw::{connect, head, parse_answer, read_answer, trickle};
 pub(crate) use server::TestServer;
-pub(crate) use store::TestStore;
+pub(crate) use store::{TestStore, variable};
 pub(crate) use wait::{eventually, eventually_within};
 pub(crate) use world::World;
 

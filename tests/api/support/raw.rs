@@ -50,6 +50,7 @@ pub(crate) fn parse_answer(bytes: &[u8]) -> Answer {
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect(),
         body: serde_json::from_str(body).unwrap_or(Value::Null),
+        text: body.to_owned(),
     }
 }
 

@@ -92,6 +92,17 @@ impl TestStore {
         }
     }
 
+    /// Keeps everybody else away from a table of a database, until what is returned is dropped.
+    pub(crate) async fn lock_out(&self, statement: &'static str) -> sqlx::PgConnection {
+        let Self::Database(database) = self else {
+            panic!("the store is no database")
+        };
+        let mut connection = database.open().await;
+        let locked = sqlx::raw_sql(statement).execute(&mut connection).await;
+        locked.expect("the table is locked");
+        connection
+    }
+
     /// Looks into it behind the service's back.
     pub(crate) async fn number(&self, query: &'static str) -> i64 {
         let found = match self {
@@ -249,6 +260,6 @@ fn on_server(server: &PgConnectOptions, statement: String) -> Result<(), sqlx::E
     clippy::disallowed_methods,
     reason = "the service's own configuration is not concerned"
 )]
-pub(super) fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -31,7 +31,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) enum Turn {
     /// This one goes out; `probe` tells whether it tries if Svix works again.
-    Send { entry: Box<Entry>, probe: bool },
+    Send {
+        entry: Box<Entry>,
+        probe: bool,
+        /// How long it waited for a permit.
+        paced: Duration,
+    },
     /// Nothing goes out before that much time has passed, or before something happens.
     Wait(Option<Duration>),
     /// Nothing goes out before accounts that are untried or slow have room again.
@@ -61,6 +66,8 @@ pub(super) struct Lane {
     /// Where replicas share the account.
     budget: Option<Budget>,
     hold: Hold,
+    /// Since when nothing but a permit has been missing.
+    paced_since: Option<Instant>,
     gate: Gate,
     last_failure: Option<String>,
     queues: ReadyQueues<Box<Entry>>,
@@ -83,6 +90,7 @@ impl Lane {
             limiter: limiter(settings.pace),
             budget: shared.then(|| Budget::new(settings.share)),
             hold: Hold::Nothing,
+            paced_since: None,
             gate: Gate::new(settings.gate),
             last_failure: None,
             queues: ReadyQueues::default(),
@@ -147,6 +155,7 @@ impl Lane {
         is_of_use: impl Fn(&Entry) -> bool,
         aside: &mut Vec<Entry>,
     ) -> Turn {
+        let paced_since = self.paced_since.take();
         if self.queues.len() == 0 {
             return Turn::Idle;
         }
@@ -199,9 +208,11 @@ impl Lane {
         if let Some(budget) = &self.budget
             && !budget.has_permit()
         {
+            self.paced_since = paced_since.or(Some(instant));
             return Turn::Wait(budget.wait());
         }
         if !self.limiter.try_acquire(1) {
+            self.paced_since = paced_since.or(Some(instant));
             return Turn::Wait(Some(self.pace.interval));
         }
         self.hold = Hold::Nothing;
@@ -224,7 +235,8 @@ impl Lane {
             if probe {
                 self.gate.probe_sent();
             }
-            return Turn::Send { entry, probe };
+            let paced = paced_since.map_or(Duration::ZERO, |since| instant.saturating_duration_since(since));
+            return Turn::Send { entry, probe, paced };
         }
         Turn::Idle
     }

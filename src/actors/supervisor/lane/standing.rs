@@ -74,6 +74,7 @@ impl Lane {
         AccountStatus {
             name: self.name.clone(),
             gate: self.gate.state(),
+            in_flight: self.load.out,
             last_failure: self.last_failure.clone(),
             missing_since: None,
         }

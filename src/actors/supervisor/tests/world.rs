@@ -14,12 +14,14 @@ use crate::actors::messages::{
     Room, ScheduleRetry, Settings, Settled, WorkerCounted,
 };
 use crate::actors::supervisor::{SupervisorActor, Surroundings};
+use crate::config;
 use crate::domain::{AccountName, Answer, ContentMatch, NotificationId, State, Step, Timestamp};
 use crate::policy::{Backoff, GateRules, Networks, Pace, Patience, Rules, Share};
 use crate::secrets::KeyRing;
 use crate::store::examples::{accept, customer, eventually, new, options};
 use crate::store::{NewNotification, Record, Store, Totals};
 use crate::svix::{Account, ClientOptions, Exchange, Roots};
+use crate::telemetry::Metrics;
 
 /// Makes the pools of a world, which report to its supervisor.
 pub(super) type MakePool = Box<dyn Fn(u64, &Settings, &Addr<SupervisorActor>) -> Recipient<Deliver> + Send>;
@@ -76,6 +78,7 @@ impl Stored {
                 make_pool: Box::new(move |number, settings| make_pool(number, settings, &myself)),
                 retries: retries.recipient(),
                 stats,
+                metrics: metrics(),
                 _watch: inside.2,
             };
             SupervisorActor::new(around, Arc::new(settings))
@@ -91,6 +94,15 @@ impl Stored {
             directory,
         }
     }
+}
+
+/// Makes metrics that nobody reads.
+fn metrics() -> Arc<Metrics> {
+    let bounds = config::Metrics {
+        accounts: 50,
+        customers: 20,
+    };
+    Arc::new(Metrics::new(&bounds, "sqlite", [], Timestamp::default()).unwrap())
 }
 
 pub(super) async fn accept_many(store: &Store, name: &str, count: usize) -> Vec<NotificationId> {

@@ -6,7 +6,8 @@ use sqlx::{AssertSqlSafe, Row, SqlSafeStr, Sqlite};
 use super::DatabaseInDirectory;
 use crate::domain::{State, Timestamp};
 use crate::store::narrowing::Span;
-use crate::store::sqlite::{DatabaseFile, connect};
+use crate::store::sqlite::{DatabaseFile, connect, survey};
+use crate::store::survey::SurveyPlace;
 use crate::store::{DeadQuery, Filter};
 
 #[tokio::test]
@@ -69,6 +70,11 @@ async fn every_look_up_is_led_by_an_index() {
         by_id.query::<Sqlite>(span),
         "notifications_by_event (event_key=?",
     ));
+    let (start, place) = (SurveyPlace::start(), SurveyPlace::start());
+    let queued = "USING INDEX notifications_due ((customer,due_at)>(?,?) AND (customer,due_at)<(?,?))";
+    let end = "USING COVERING INDEX notifications_due ((customer,due_at)>(?,?) AND customer<?)";
+    plans.push(("the end of a survey's part".to_owned(), survey::last_place(&start, 10), end));
+    plans.push(("a survey's part".to_owned(), survey::groups(&start, Some(&place)), queued));
     for (what, query, right) in plans {
         let statement = format!("EXPLAIN QUERY PLAN {}", query.sql().as_str());
         let steps = sqlx::query(AssertSqlSafe(statement).into_sql_str()).fetch_all(&mut connection);

@@ -3,7 +3,13 @@
 use super::DatabaseInDirectory;
 use crate::domain::{NotificationId, State};
 use crate::store::examples::{accept, customer, delivered, find, new};
-use crate::store::{Leased, Store};
+use crate::store::{Leased, Store, SurveyBounds, Surveyor};
+
+/// More than there is to name.
+const BOUNDS: SurveyBounds = SurveyBounds {
+    accounts: 10,
+    customers: 10,
+};
 
 /// Ways to break the row of `evt_bad`.
 const BREAKS: [(&str, &str); 7] = [
@@ -113,5 +119,38 @@ async fn customers_whose_names_cannot_be_read_hide_no_others() {
     assert_eq!(named, [(customer("acme"), true), (customer("zulu"), true)]);
     for name in ["acme", "zulu"] {
         assert_eq!(store.claim(customer(name), 10).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_survey_comes_to_its_end_whatever_the_rows_hold() {
+    let breaks = [
+        "UPDATE notifications SET customer = CAST(customer AS BLOB) WHERE event_key = 'evt_bad'",
+        "UPDATE notifications SET customer = CAST(x'ff41' AS TEXT) WHERE event_key = 'evt_bad'",
+        "UPDATE notifications SET due_at = 'soon' WHERE event_key = 'evt_bad'",
+        "UPDATE notifications SET due_at = x'00' WHERE event_key = 'evt_bad'",
+        "UPDATE notifications SET accepted_at = 'then' WHERE event_key = 'evt_bad'",
+        "UPDATE notifications SET account = x'ff' WHERE event_key = 'evt_bad'",
+    ];
+    for statement in breaks {
+        let database = DatabaseInDirectory::new();
+        let store = database.open().await.unwrap();
+        store_three(&store).await;
+        assert_eq!(database.tamper(statement).await, 1);
+        for limit in 1..4 {
+            let (mut place, mut surveyor) = (None, Surveyor::new(store.now(), BOUNDS));
+            for part in 0.. {
+                assert!(part < 10, "it does not end: {statement}");
+                let mut part = store.survey(place.take(), limit).await.unwrap();
+                place = part.next.take();
+                surveyor.add(part, |_| false);
+                if place.is_none() {
+                    break;
+                }
+            }
+            let found = surveyor.finish();
+            assert_eq!(found.all.queued, 3, "in parts of {limit}: {statement}");
+            assert!(found.all.oldest_at.is_some() && found.overdue.is_some(), "{statement}");
+        }
     }
 }

@@ -1,0 +1,200 @@
+//! `GET /metrics`: what is counted, and how things stand, for Prometheus.
+//!
+//! A scrape always gets an answer: what cannot be had in time is left out of it.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use actix_web::web::{self, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use log::{debug, error};
+
+use super::auth::{self, Scope};
+use super::gateway::Gateway;
+use super::health;
+use super::problem::{Code, Problem};
+use crate::actors::messages::{AccountStatus, PipelineHealth};
+use crate::domain::{RedriveState, State, Timestamp};
+use crate::policy::GateState;
+use crate::store::{BacklogSurvey, Condition, Disk, Redrive, Redrives, StoreError, Totals, Waiting};
+use crate::telemetry::{
+    self, AccountReading, AccountState, BacklogReading, DiskReading, LedgerReading, PipelineReading,
+    Readings, RedriveReading, TEXT_FORMAT,
+};
+
+/// How long a scrape waits for the store.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// For how long what the store said serves others too.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+
+/// What the store said last. One scrape at a time asks it, however many come.
+#[derive(Debug, Default)]
+pub struct Scraped(tokio::sync::Mutex<Option<(Instant, FromStore)>>);
+
+/// What is asked of the store.
+#[derive(Debug, Clone, Default)]
+struct FromStore {
+    ledger: Option<LedgerReading>,
+    redrives: Option<RedriveReading>,
+    replicas: Option<u64>,
+}
+
+pub(super) async fn metrics(request: HttpRequest, gateway: Data<Gateway>) -> Result<HttpResponse, Problem> {
+    auth::require(&request, &gateway, Scope::Read)?;
+    let (from_store, pipeline) =
+        futures_util::future::join(from_store(&gateway), health::pipeline(&gateway)).await;
+    let readings = Readings {
+        store_up: gateway.store.condition() == Condition::Working,
+        store_waiting: gateway.store.waiting(),
+        ledger: from_store.ledger,
+        redrives: from_store.redrives,
+        replicas: from_store.replicas,
+        pipeline: pipeline.as_ref().map(of_pipeline),
+        backlog: pipeline.as_ref().and_then(|pipeline| {
+            let survey = pipeline.backlog.as_ref()?;
+            Some(of_survey(survey, gateway.store.now()))
+        }),
+        disk: pipeline.as_ref().and_then(|pipeline| pipeline.disk).map(of_disk),
+    };
+    let metrics = gateway.metrics.clone();
+    // The system is asked about the process, and the text may be long: not on the thread that serves others.
+    let text = web::block(move || metrics.encode(&readings))
+        .await
+        .map_err(|_| Problem::new(Code::Stopping, "the service is stopping").retry_after(1))?;
+    match text {
+        Ok(text) => Ok(HttpResponse::Ok().content_type(TEXT_FORMAT).body(text)),
+        Err(error) => {
+            error!(error:err; "the metrics cannot be written");
+            Err(Problem::new(Code::Internal, "a fault of the service; its log says more"))
+        }
+    }
+}
+
+/// Asks the store, or takes what it has just said.
+async fn from_store(gateway: &Gateway) -> FromStore {
+    let Ok(mut known) = tokio::time::timeout(PATIENCE, gateway.scraped.0.lock()).await else {
+        return FromStore::default();
+    };
+    if let Some((at, said)) = &*known
+        && at.elapsed() < GOOD_FOR
+    {
+        return said.clone();
+    }
+    let store = &gateway.store;
+    let (totals, redrives, replicas) = futures_util::future::join3(
+        in_time(store.totals()),
+        in_time(store.redrives(Redrives::Unfinished)),
+        in_time(store.replicas()),
+    )
+    .await;
+    let said = FromStore {
+        ledger: totals.as_ref().map(of_totals),
+        redrives: redrives.as_deref().map(of_redrives),
+        replicas,
+    };
+    *known = Some((Instant::now(), said.clone()));
+    said
+}
+
+/// Waits for an answer of the store, but not for long.
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(Ok(answer)) => Some(answer),
+        Ok(Err(error)) => {
+            debug!(error:err; "a scrape goes without what the store cannot tell");
+            None
+        }
+        Err(_) => {
+            debug!("a scrape goes without what the store did not tell in time");
+            None
+        }
+    }
+}
+
+fn of_totals(totals: &Totals) -> LedgerReading {
+    let states = State::ALL.iter();
+    LedgerReading {
+        states: states.map(|state| (*state, totals.in_state(*state))).collect(),
+        dead_letters: totals.kept(State::Dead),
+        redriven: totals.redriven,
+    }
+}
+
+fn of_redrives(redrives: &[Redrive]) -> RedriveReading {
+    let so_many = |state| redrives.iter().filter(|redrive| redrive.state == state).count();
+    let running = redrives
+        .iter()
+        .filter(|redrive| redrive.state == RedriveState::Running);
+    RedriveReading {
+        running: so_many(RedriveState::Running),
+        paused: so_many(RedriveState::Paused),
+        stopped: so_many(RedriveState::Stopped),
+        remaining: running.map(|redrive| (redrive.total - redrive.sent).max(0)).sum(),
+    }
+}
+
+fn of_pipeline(pipeline: &PipelineHealth) -> PipelineReading {
+    let PipelineHealth {
+        counts, age, ledger, ..
+    } = pipeline;
+    PipelineReading {
+        ready: counts.ready,
+        actors_configured: counts.workers_configured,
+        actors_alive: counts.workers_alive,
+        // A supervisor that says nothing moves nothing.
+        stalled: if *age > health::SILENCE {
+            counts.stalled_for.max(*age)
+        } else {
+            counts.stalled_for
+        },
+        accounts: counts.accounts.iter().map(of_account).collect(),
+        ledger_differences: ledger.differences.len(),
+        ledger_checked_at: ledger.last_at,
+    }
+}
+
+fn of_survey(survey: &BacklogSurvey, now: Timestamp) -> BacklogReading {
+    let waiting = |waiting: Waiting| telemetry::Waiting {
+        count: waiting.queued,
+        oldest: waiting.oldest_at.map(|at| now.since(at)).unwrap_or_default(),
+    };
+    let others = survey.other_accounts;
+    BacklogReading {
+        at: survey.as_of,
+        accounts: survey
+            .accounts
+            .iter()
+            .map(|(account, of_it)| (account.clone(), waiting(*of_it)))
+            .collect(),
+        other_accounts: (others.queued > 0).then(|| waiting(others)),
+        customers: survey
+            .customers
+            .iter()
+            .map(|(customer, of_it)| (customer.clone(), waiting(*of_it)))
+            .collect(),
+        other_customers: waiting(survey.other_customers),
+    }
+}
+
+fn of_disk(disk: Disk) -> DiskReading {
+    DiskReading {
+        store_bytes: disk.bytes,
+        free: disk.space.map(|space| space.free_ratio()),
+    }
+}
+
+fn of_account(account: &AccountStatus) -> AccountReading {
+    let state = match account.gate {
+        _ if account.missing_since.is_some() => AccountState::Missing,
+        GateState::Open => AccountState::Open,
+        GateState::Limited { .. } => AccountState::Limited,
+        GateState::Circuit { .. } => AccountState::Circuit,
+        GateState::Refused { .. } => AccountState::Refused,
+    };
+    AccountReading {
+        name: account.name.clone(),
+        in_flight: account.in_flight,
+        state,
+    }
+}

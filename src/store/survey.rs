@@ -1,0 +1,342 @@
+//! What waits, counted by account and customer in one walk over all that is queued, a part at a time.
+//!
+//! The parts come in the order of customers, so that of all customers only those with the most queued are in
+//! memory. What moves meanwhile may be counted before or after it moved: the figures are about right, as of the
+//! time of the walk.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use super::{Store, StoreError};
+use crate::domain::{AccountName, Customer, Timestamp};
+
+/// What waits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BacklogSurvey {
+    /// When the walk began; no figure is older.
+    pub as_of: Timestamp,
+    /// Everything.
+    pub all: Waiting,
+    /// By the account that it goes through.
+    pub accounts: BTreeMap<AccountName, Waiting>,
+    /// What goes through accounts that are too many to be named.
+    pub other_accounts: Waiting,
+    /// The customers with the most queued, those with more first.
+    pub customers: Vec<(Customer, Waiting)>,
+    /// What the others have.
+    pub other_customers: Waiting,
+    /// What has been due for longest, of customers that are not paused.
+    pub overdue: Option<Overdue>,
+}
+
+/// How much waits, and for how long.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Notifications that are queued, leased or not.
+    pub queued: u64,
+    /// When the oldest of them was accepted.
+    pub oldest_at: Option<Timestamp>,
+}
+
+impl Waiting {
+    fn add(&mut self, more: Self) {
+        self.queued = self.queued.saturating_add(more.queued);
+        self.oldest_at = self.oldest_at.into_iter().chain(more.oldest_at).min();
+    }
+}
+
+/// A notification that could have been sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overdue {
+    /// Whose it is.
+    pub customer: Customer,
+    /// The account that it goes through.
+    pub account: AccountName,
+    /// Since when it has been due.
+    pub due_at: Timestamp,
+}
+
+/// How many are named.
+#[derive(Debug, Clone, Copy)]
+pub struct SurveyBounds {
+    /// Accounts; the first that come, in the order of customers.
+    pub accounts: usize,
+    /// Customers; those with the most queued.
+    pub customers: usize,
+}
+
+/// Where a walk goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SurveyPlace {
+    /// As stored, which need not be a name.
+    pub(super) customer: Vec<u8>,
+    pub(super) due_at: i64,
+    pub(super) row: i64,
+}
+
+impl SurveyPlace {
+    /// Returns the place before all others.
+    pub(super) fn start() -> Self {
+        Self {
+            customer: Vec::new(),
+            due_at: i64::MIN,
+            row: i64::MIN,
+        }
+    }
+}
+
+/// Some of what is queued.
+#[derive(Debug, Clone)]
+pub struct SurveyPart {
+    /// In the order of customers.
+    pub(super) groups: Vec<WaitingGroup>,
+    /// Where it goes on; nothing at the end.
+    pub next: Option<SurveyPlace>,
+}
+
+/// What waits of one customer for one account.
+#[derive(Debug, Clone)]
+pub(super) struct WaitingGroup {
+    /// Nothing where the name cannot be read.
+    pub(super) customer: Option<Customer>,
+    pub(super) account: Option<AccountName>,
+    pub(super) waiting: Waiting,
+    /// When the first of them is or was due.
+    pub(super) due_at: Option<Timestamp>,
+}
+
+/// A customer among those with the most queued; what comes first decides.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked {
+    queued: u64,
+    customer: Reverse<Customer>,
+    oldest_at: Option<Timestamp>,
+}
+
+/// Adds up the parts of one walk.
+#[derive(Debug)]
+pub struct Surveyor {
+    bounds: SurveyBounds,
+    survey: BacklogSurvey,
+    /// The customer that came last, of whom more may come.
+    last: Option<(Customer, Waiting)>,
+    /// The least of them first.
+    most: BinaryHeap<Reverse<Ranked>>,
+}
+
+impl Surveyor {
+    /// Begins a walk now.
+    #[must_use]
+    pub fn new(now: Timestamp, bounds: SurveyBounds) -> Self {
+        Self {
+            bounds,
+            survey: BacklogSurvey {
+                as_of: now,
+                ..BacklogSurvey::default()
+            },
+            last: None,
+            most: BinaryHeap::new(),
+        }
+    }
+
+    /// Adds the next part.
+    pub fn add(&mut self, part: SurveyPart, is_paused: impl Fn(&Customer) -> bool) {
+        for group in part.groups {
+            self.survey.all.add(group.waiting);
+            self.note_overdue(&group, &is_paused);
+            self.add_to_account(group.account, group.waiting);
+            self.add_to_customer(group.customer, group.waiting);
+        }
+    }
+
+    /// Ends the walk.
+    #[must_use]
+    pub fn finish(mut self) -> BacklogSurvey {
+        self.rank_last();
+        let named = self.most.into_sorted_vec().into_iter().map(|Reverse(ranked)| {
+            let waiting = Waiting {
+                queued: ranked.queued,
+                oldest_at: ranked.oldest_at,
+            };
+            (ranked.customer.0, waiting)
+        });
+        self.survey.customers = named.collect();
+        self.survey
+    }
+
+    fn note_overdue(&mut self, group: &WaitingGroup, is_paused: impl Fn(&Customer) -> bool) {
+        let (Some(customer), Some(account), Some(due_at)) = (&group.customer, &group.account, group.due_at)
+        else {
+            return;
+        };
+        let known = self.survey.overdue.as_ref().map(|known| known.due_at);
+        let before = known.unwrap_or(self.survey.as_of);
+        if due_at < before && !is_paused(customer) {
+            self.survey.overdue = Some(Overdue {
+                customer: customer.clone(),
+                account: account.clone(),
+                due_at,
+            });
+        }
+    }
+
+    fn add_to_account(&mut self, account: Option<AccountName>, waiting: Waiting) {
+        let accounts = &mut self.survey.accounts;
+        let has_room = accounts.len() < self.bounds.accounts;
+        match account {
+            Some(account) if has_room || accounts.contains_key(&account) => {
+                accounts.entry(account).or_default().add(waiting);
+            }
+            _ => self.survey.other_accounts.add(waiting),
+        }
+    }
+
+    fn add_to_customer(&mut self, customer: Option<Customer>, waiting: Waiting) {
+        let Some(customer) = customer else {
+            self.survey.other_customers.add(waiting);
+            return;
+        };
+        match &mut self.last {
+            Some((last, sum)) if *last == customer => sum.add(waiting),
+            _ => {
+                self.rank_last();
+                self.last = Some((customer, waiting));
+            }
+        }
+    }
+
+    fn rank_last(&mut self) {
+        let Some((customer, waiting)) = self.last.take() else {
+            return;
+        };
+        self.most.push(Reverse(Ranked {
+            queued: waiting.queued,
+            customer: Reverse(customer),
+            oldest_at: waiting.oldest_at,
+        }));
+        if self.most.len() > self.bounds.customers
+            && let Some(Reverse(least)) = self.most.pop()
+        {
+            self.survey.other_customers.add(Waiting {
+                queued: least.queued,
+                oldest_at: least.oldest_at,
+            });
+        }
+    }
+}
+
+impl Store {
+    /// Counts the next of what is queued, up to `limit` notifications, from a place on or from the beginning.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn survey(&self, after: Option<SurveyPlace>, limit: u32) -> Result<SurveyPart, StoreError> {
+        let after = after.unwrap_or_else(SurveyPlace::start);
+        self.reader.survey(after, limit.max(1)).await
+    }
+}
+
+/// Reads a name that may be anything.
+pub(super) fn name(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::examples::customer;
+
+    fn group(name: &str, account: &str, queued: u64, at: i64) -> WaitingGroup {
+        WaitingGroup {
+            customer: Customer::parse(name).ok(),
+            account: Some(AccountName::new(account)),
+            waiting: Waiting {
+                queued,
+                oldest_at: Some(Timestamp::from_millis(at)),
+            },
+            due_at: Some(Timestamp::from_millis(at + 10)),
+        }
+    }
+
+    fn survey(bounds: (usize, usize), parts: Vec<Vec<WaitingGroup>>) -> BacklogSurvey {
+        let bounds = SurveyBounds {
+            accounts: bounds.0,
+            customers: bounds.1,
+        };
+        let mut surveyor = Surveyor::new(Timestamp::from_millis(1000), bounds);
+        for groups in parts {
+            surveyor.add(SurveyPart { groups, next: None }, |customer| customer.as_str() == "paused");
+        }
+        surveyor.finish()
+    }
+
+    fn waiting(queued: u64, at: i64) -> Waiting {
+        Waiting {
+            queued,
+            oldest_at: Some(Timestamp::from_millis(at)),
+        }
+    }
+
+    #[test]
+    fn a_customer_whose_rows_lie_in_two_parts_is_one() {
+        let parts = vec![
+            vec![group("a", "x", 2, 50), group("b", "x", 3, 40)],
+            vec![group("b", "y", 4, 30), group("c", "y", 1, 60)],
+        ];
+        let found = survey((10, 2), parts);
+        assert_eq!(found.all, waiting(10, 30));
+        let named = [(customer("b"), waiting(7, 30)), (customer("a"), waiting(2, 50))];
+        assert_eq!(found.customers, named);
+        assert_eq!(found.other_customers, waiting(1, 60));
+        assert_eq!(found.accounts[&AccountName::new("x")], waiting(5, 40));
+        assert_eq!(found.accounts[&AccountName::new("y")], waiting(5, 30));
+    }
+
+    #[test]
+    fn a_million_customers_and_accounts_take_no_more_room_than_is_given() {
+        let parts = (0..1000).map(|part| {
+            let groups = (0..1000).map(|number| {
+                let number = part * 1000 + number;
+                group(&format!("c{number:07}"), &format!("a{number}"), 1 + number % 7, 5)
+            });
+            groups.collect()
+        });
+        let found = survey((100, 20), parts.collect());
+        assert_eq!((found.accounts.len(), found.customers.len()), (100, 20));
+        assert!(found.customers.iter().all(|(_, waiting)| waiting.queued == 7));
+        let named: u64 = found.customers.iter().map(|(_, waiting)| waiting.queued).sum();
+        assert_eq!(named + found.other_customers.queued, found.all.queued);
+        let named: u64 = found.accounts.values().map(|waiting| waiting.queued).sum();
+        assert_eq!(named + found.other_accounts.queued, found.all.queued);
+    }
+
+    #[test]
+    fn overdue_is_what_has_been_due_for_longest_and_is_not_paused() {
+        let later = WaitingGroup {
+            due_at: Some(Timestamp::from_millis(5000)),
+            ..group("later", "x", 1, 1)
+        };
+        let found = survey((10, 10), vec![vec![later.clone()]]);
+        assert_eq!(found.overdue, None, "its time has not come");
+        let nameless = group("", "x", 1, 2);
+        let groups = vec![
+            later,
+            group("paused", "x", 1, 3),
+            group("a", "x", 1, 9),
+            group("b", "y", 1, 7),
+            nameless,
+        ];
+        let found = survey((10, 10), vec![groups]);
+        let overdue = Overdue {
+            customer: customer("b"),
+            account: AccountName::new("y"),
+            due_at: Timestamp::from_millis(17),
+        };
+        assert_eq!(found.overdue, Some(overdue));
+        assert_eq!(
+            (found.all.queued, found.other_customers.queued),
+            (5, 1),
+            "a name that cannot be read counts"
+        );
+    }
+}
