@@ -140,7 +140,7 @@ async fn a_dead_letter_is_sent_again(world: &World, operator: &Client) {
     let redrive = operator
         .send_json("POST", "/redrives", &json!({"filter": {}}))
         .await;
-    assert_eq!(redrive.status, 201, "{}", redrive.body);
+    assert_eq!(redrive.status, 202, "{}", redrive.body);
     eventually("it is delivered", async || operator.stat("dead").await == 0).await;
 }
 
