@@ -198,3 +198,51 @@ fn of_account(account: &AccountStatus) -> AccountReading {
         state,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::messages::{Counts, LedgerCheck};
+
+    #[test]
+    fn a_supervisor_that_is_silent_for_long_counts_as_standing_still() {
+        let (second, silence) = (Duration::from_secs(1), health::SILENCE);
+        let table = [
+            (Duration::ZERO, second, Duration::ZERO, "it has just said that all moves"),
+            (second * 7, second, second * 7, "it says that nothing moves"),
+            (Duration::ZERO, silence + second, silence + second, "it says nothing"),
+            (second * 7, silence + second, second * 7, "it said before that nothing moved"),
+        ];
+        for (stalled_for, age, stalled, why) in table {
+            let pipeline = PipelineHealth {
+                counts: Counts {
+                    stalled_for,
+                    ..Counts::default()
+                },
+                age,
+                ledger: LedgerCheck::default(),
+                backlog: None,
+                disk: None,
+            };
+            assert_eq!(of_pipeline(&pipeline).stalled, stalled, "{why}");
+        }
+    }
+
+    #[test]
+    fn only_redrives_that_run_have_something_to_send() {
+        let redrive = |state, total, sent| Redrive {
+            state,
+            total,
+            sent,
+            ..Redrive::begun(Timestamp::default())
+        };
+        let all = [
+            redrive(RedriveState::Running, 10, 4),
+            redrive(RedriveState::Running, 2, 3),
+            redrive(RedriveState::Paused, 100, 0),
+            redrive(RedriveState::Stopped, 100, 50),
+        ];
+        let read = of_redrives(&all);
+        assert_eq!((read.running, read.paused, read.stopped, read.remaining), (2, 1, 1, 6));
+    }
+}
