@@ -48,10 +48,9 @@ fn panels(dashboard: &Value) -> &[Value] {
     dashboard["panels"].as_array().expect("it has panels")
 }
 
-/// All queries of panels and annotations.
+/// The queries of all panels.
 pub(crate) fn queries() -> Vec<Query> {
     let dashboard = dashboard();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let of_panel = |panel: &Value| {
         let targets = panel["targets"].as_array().cloned().unwrap_or_default();
         let queries = targets.into_iter().map(|target| Query {
@@ -62,18 +61,27 @@ pub(crate) fn queries() -> Vec<Query> {
         });
         queries.collect::<Vec<_>>()
     };
-    let mut queries: Vec<_> = panels(&dashboard).iter().flat_map(of_panel).collect();
+    panels(&dashboard).iter().flat_map(of_panel).collect()
+}
+
+/// The queries of the marks that all panels show.
+pub(crate) fn marks() -> Vec<Query> {
+    let dashboard = dashboard();
     let annotations = dashboard["annotations"]["list"].as_array().expect("a list");
     let own = annotations
         .iter()
         .filter(|annotation| annotation["expr"].is_string());
-    queries.extend(own.map(|annotation| Query {
+    let queries = own.map(|annotation| Query {
         panel: text(&annotation["name"]),
         expression: text(&annotation["expr"]),
         legend: text(&annotation["titleFormat"]),
         instant: false,
-    }));
-    queries
+    });
+    queries.collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// What its variables list: a label, and of which series.

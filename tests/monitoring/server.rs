@@ -140,10 +140,15 @@ impl Drop for Prometheus {
     }
 }
 
+/// Finds an address that nobody listens on.
+pub(crate) fn free_address() -> String {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    free.expect("a port is free").to_string()
+}
+
 /// Starts the server on a free port. It ends with whoever started it, however that ends.
 fn run(dir: &Path) -> (Child, String) {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let address = free.expect("a port is free").to_string();
+    let address = free_address();
     let log = std::fs::File::create(dir.join("log")).expect("a file");
     let child = Command::new("setpriv")
         .args([
