@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::actors::{Pipeline, PipelineBounds};
 use crate::config::Config;
-use crate::http::{Backlogs, Gateway, Intake};
+use crate::http::{Backlogs, Gateway, HealthMemory, Intake, watch_health};
 use crate::store::{Store, StoreOptions};
 use reload::Watcher;
 pub(crate) use reload::level;
@@ -106,7 +106,9 @@ impl App {
         let (intake_sender, intake) = watch::channel(intake);
         let stopping = Arc::new(AtomicBool::new(false));
         let gateway = gateway(&config, &store, &pipeline, intake, stopping.clone());
-        let server = serve(&config, listener, Data::new(gateway))?;
+        let gateway = Data::new(gateway);
+        let server = serve(&config, listener, gateway.clone())?;
+        actix_rt::spawn(watch_health(gateway));
         let grace = Duration::from_secs(config.server.shutdown_grace_s);
         let watcher = Watcher::new(config, source, intake_sender, store.directory().clone());
         Ok(Self {
@@ -197,6 +199,7 @@ fn gateway(
         redeliver: pipeline.redeliver(),
         stats: pipeline.stats(),
         health: pipeline.health(),
+        health_memory: HealthMemory::default(),
         follower: pipeline.follower(),
         room: pipeline.room(),
         intake,

@@ -47,7 +47,8 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 
 pub use auth::{ApiKey, Scope};
 pub use backlog::Backlogs;
-pub use gateway::{Gateway, Intake, PayloadForm};
+pub use gateway::{Gateway, HealthRules, Intake, PayloadForm};
+pub use health::{HealthMemory, watch as watch_health};
 pub use problem::{Code, Problem};
 
 /// Mounts every route; the server and the tests share it.
