@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::actors::{Pipeline, PipelineBounds};
 use crate::config::Config;
-use crate::http::{Backlogs, Gateway, Intake, Scraped};
+use crate::http::{Backlogs, Gateway, HealthMemory, Intake, Scraped, watch_health};
 use crate::store::{Store, StoreOptions};
 use crate::telemetry::Metrics;
 use reload::Watcher;
@@ -110,7 +110,9 @@ impl App {
         let (intake_sender, intake) = watch::channel(intake);
         let stopping = Arc::new(AtomicBool::new(false));
         let gateway = gateway(&config, &store, &pipeline, intake, metrics.clone(), stopping.clone());
-        let server = serve(&config, listener, Data::new(gateway))?;
+        let gateway = Data::new(gateway);
+        let server = serve(&config, listener, gateway.clone())?;
+        actix_rt::spawn(watch_health(gateway));
         let grace = Duration::from_secs(config.server.shutdown_grace_s);
         let watcher = Watcher::new(config, source, intake_sender, store.directory().clone(), metrics);
         Ok(Self {
@@ -202,6 +204,7 @@ fn gateway(
         redeliver: pipeline.redeliver(),
         stats: pipeline.stats(),
         health: pipeline.health(),
+        health_memory: HealthMemory::default(),
         follower: pipeline.follower(),
         room: pipeline.room(),
         intake,

@@ -49,7 +49,8 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 pub use accept::refusals;
 pub use auth::{ApiKey, Scope};
 pub use backlog::Backlogs;
-pub use gateway::{Gateway, Intake, PayloadForm};
+pub use gateway::{Gateway, HealthRules, Intake, PayloadForm};
+pub use health::{HealthMemory, watch as watch_health};
 pub use metrics::Scraped;
 pub use problem::{Code, Problem};
 

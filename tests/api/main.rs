@@ -25,6 +25,7 @@ mod endpoints;
 mod expiring;
 mod fairness;
 mod guarding;
+mod health;
 mod holding_back;
 mod keys;
 mod looking_up;
