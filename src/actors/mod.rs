@@ -25,6 +25,7 @@ mod room;
 mod settings;
 mod stats;
 mod supervisor;
+mod traced;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::Customer;
 use crate::store::Store;
+use crate::telemetry::Traces;
 use audit::{AuditActor, AuditPace};
 use death::DeathWatches;
 use delivery::{DeliveryActor, DeliveryOptions};
@@ -72,12 +74,13 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts the actors. Names of those that end without being told to go to `deaths`.
+    /// Starts the actors. Names of those that end without being told to go to `deaths`, spans to `traces`.
     pub fn start(
         store: &Store,
         settings: Arc<Settings>,
         bounds: PipelineBounds,
         deaths: UnboundedSender<&'static str>,
+        traces: Traces,
     ) -> Self {
         let room = Room::new(bounds.max_ready, bounds.max_ready_bytes);
         let watches = DeathWatches::new(deaths);
@@ -107,7 +110,7 @@ impl Pipeline {
                     RetryActor::new(supervisor, store, timers, watch)
                 })
             };
-            let make_pool = pool_factory(store.clone(), &myself);
+            let make_pool = pool_factory(store.clone(), traces, &myself);
             let watch = watches.watch("supervisor");
             let retries = retries.recipient();
             SupervisorActor::new(
@@ -207,7 +210,7 @@ async fn pass_on(mut hints: mpsc::Receiver<Customer>, supervisor: Recipient<Rede
 }
 
 /// Makes delivery pools that report to the supervisor.
-fn pool_factory(store: Store, supervisor: &Addr<SupervisorActor>) -> PoolFactory {
+fn pool_factory(store: Store, traces: Traces, supervisor: &Addr<SupervisorActor>) -> PoolFactory {
     let (outcomes, workers) = (supervisor.clone().recipient(), supervisor.clone().recipient());
     Box::new(move |pool, settings| {
         let options = DeliveryOptions {
@@ -215,6 +218,7 @@ fn pool_factory(store: Store, supervisor: &Addr<SupervisorActor>) -> PoolFactory
             connections: settings.max_in_flight,
             client: settings.client.clone(),
             store: store.clone(),
+            traces: traces.clone(),
             outcomes: outcomes.clone(),
             workers: workers.clone(),
         };

@@ -3,6 +3,7 @@
 mod reload;
 mod secrets;
 mod settings;
+mod traces;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use crate::actors::{Pipeline, PipelineBounds};
 use crate::config::Config;
 use crate::http::{Backlogs, Gateway, Intake};
 use crate::store::{Store, StoreOptions};
+use crate::telemetry::Traces;
 use reload::Watcher;
 pub(crate) use reload::level;
 
@@ -55,6 +57,7 @@ pub struct App {
     server: Server,
     address: SocketAddr,
     stopping: Arc<AtomicBool>,
+    traces: Traces,
     grace: Duration,
     watcher: Watcher,
 }
@@ -71,6 +74,7 @@ impl App {
         }
         let settings = settings::pipeline(&config)?;
         let intake = Arc::new(settings::intake(&config)?);
+        let traces = traces::start(&config, &settings)?;
         let listener = TcpListener::bind(&config.server.listen)
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let address = listener.local_addr()?;
@@ -101,10 +105,10 @@ impl App {
             max_timers: config.retry.max_timers,
             timer_horizon: Duration::from_millis(config.retry.timer_horizon_ms),
         };
-        let pipeline = Pipeline::start(&store, Arc::new(settings), bounds, dead);
+        let pipeline = Pipeline::start(&store, Arc::new(settings), bounds, dead, traces.clone());
         let (intake_sender, intake) = watch::channel(intake);
         let stopping = Arc::new(AtomicBool::new(false));
-        let gateway = gateway(&config, &store, &pipeline, intake, stopping.clone());
+        let gateway = gateway(&config, &store, &pipeline, intake, stopping.clone(), traces.clone());
         let server = serve(&config, listener, Data::new(gateway))?;
         let grace = Duration::from_secs(config.server.shutdown_grace_s);
         let watcher = Watcher::new(config, source, intake_sender, store.directory().clone());
@@ -115,6 +119,7 @@ impl App {
             server,
             address,
             stopping,
+            traces,
             grace,
             watcher,
         })
@@ -157,7 +162,15 @@ impl App {
             finished = finish(&handle, &self.pipeline, self.grace) => finished,
             Some(Signal::Stop) = signals.recv() => Err(anyhow!("stopped at once by a second signal")),
         };
-        let closed = tokio::time::timeout(Duration::from_secs(5), self.store.close(finished.is_ok())).await;
+        let is_clean = finished.is_ok();
+        let closing = tokio::time::timeout(Duration::from_secs(5), self.store.close(is_clean));
+        // All spans have ended by now. Where it is to stop at once, nobody waits for their collector.
+        let last_spans = async {
+            if is_clean {
+                self.traces.stop().await;
+            }
+        };
+        let (closed, ()) = futures_util::future::join(closing, last_spans).await;
         self.pipeline.stop();
         finished?;
         closed
@@ -188,6 +201,7 @@ fn gateway(
     pipeline: &Pipeline,
     intake: watch::Receiver<Arc<Intake>>,
     stopping: Arc<AtomicBool>,
+    traces: Traces,
 ) -> Gateway {
     let request_timeout = Duration::from_millis(config.svix.request_timeout_ms);
     Gateway {
@@ -199,6 +213,7 @@ fn gateway(
         follower: pipeline.follower(),
         room: pipeline.room(),
         intake,
+        traces,
         backlogs: Backlogs::default(),
         tries: Semaphore::new(TRIES),
         max_body_bytes: config.server.max_body_bytes,

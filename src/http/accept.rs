@@ -17,6 +17,7 @@ use super::decision::{self, Decided};
 use super::gateway::{Gateway, PayloadForm};
 use super::problem::{self, Code, Problem};
 use super::request;
+use super::traced::Traced;
 use crate::actors::messages::{Notify, Reservation};
 use crate::domain::{Call, Customer, EventId, NotificationId, Origin, State, Timestamp};
 use crate::envelope::{Envelope, EnvelopeErrors, Limits, content_digest, same_content};
@@ -43,17 +44,33 @@ pub(super) async fn accept(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let caller = auth::within(&request, &gateway, Scope::Ingest)?;
+    // Not before: who may post nothing gets no traces either.
+    let mut call = request::of(&request);
+    let mut traced = Traced::begin(&gateway.traces, call.as_mut());
+    let answer = take(&request, payload, &gateway, (caller, call), &mut traced).await;
+    traced.end(&answer);
+    answer
+}
+
+/// Takes what a caller posts, by whose key and under which name.
+async fn take(
+    request: &HttpRequest,
+    payload: Payload,
+    gateway: &Gateway,
+    (caller, call): (Caller, Option<Call>),
+    traced: &mut Traced<'_>,
+) -> Result<HttpResponse, Problem> {
     let is_bound = caller.customer.is_some();
     if gateway.is_stopping() {
         return Err(Problem::new(Code::Stopping, "the service is stopping").retry_after(1));
     }
-    let body = body::read(&request, payload, &gateway).await?;
+    let body = body::read(request, payload, gateway).await?;
     let header_key = request
         .headers()
         .get("idempotency-key")
         .and_then(|value| value.to_str().ok());
-    let Posted { new, set, verdict } =
-        read(&body.bytes, header_key, request::of(&request), &gateway, caller)?;
+    let Posted { new, set, verdict } = read(&body.bytes, header_key, call, gateway, caller)?;
+    traced.of(&new.customer, &new.event_type);
     let customer = new.customer.clone();
     let event_key = new.event_key.clone();
     let (state, bytes) = (new.state(), new.event.len());
@@ -61,7 +78,7 @@ pub(super) async fn accept(
         Some(most) if state == State::Queued => {
             match gateway.backlogs.admit(&gateway.store, &customer, most).await {
                 Ok(slot) => Some(slot),
-                Err(full) => return repeat(&gateway, new, is_bound, full).await,
+                Err(full) => return repeat(gateway, new, is_bound, full, traced).await,
             }
         }
         _ => None,
@@ -69,7 +86,10 @@ pub(super) async fn accept(
     // What is paused waits in the store.
     let goes_out = state == State::Queued && !set.as_ref().is_some_and(|set| set.settings.paused);
     let reservation = goes_out.then(|| gateway.room.admit(&customer, bytes)).flatten();
-    match gateway.store.accept(new, reservation.is_some()).await? {
+    let commit = traced.commit();
+    let accepted = gateway.store.accept(new, reservation.is_some()).await;
+    Traced::committed(commit, &accepted);
+    match accepted? {
         Accepted::New { notification, lease } => {
             let (id, event_id) = (notification.id, notification.event_id.clone());
             debug!(notification:% = id, customer:%, event_id:%; "accepted");
@@ -82,7 +102,7 @@ pub(super) async fn accept(
                 lease,
             });
             if state == State::Queued {
-                announce(&gateway, customer.clone(), leased, reservation);
+                announce(gateway, customer.clone(), leased, reservation);
             }
             let receipt = Receipt {
                 id,
@@ -91,10 +111,11 @@ pub(super) async fn accept(
                 state,
                 duplicate: false,
             };
-            Ok(respond(&receipt))
+            Ok(respond(&receipt, traced))
         }
         Accepted::Known(existing) => {
-            known(&gateway, shown(existing, is_bound, event_key), customer, body.bytes.clone()).await
+            let existing = shown(existing, is_bound, event_key);
+            known(gateway, existing, customer, body.bytes.clone(), traced).await
         }
     }
 }
@@ -176,6 +197,7 @@ async fn repeat(
     new: NewNotification,
     is_bound: bool,
     full: Problem,
+    traced: &mut Traced<'_>,
 ) -> Result<HttpResponse, Problem> {
     if !full.is(Code::BacklogFull) {
         return Err(full);
@@ -186,7 +208,7 @@ async fn repeat(
     if existing.other_event.is_none() {
         gateway.store.note_duplicate(new.customer.clone());
     }
-    known(gateway, shown(existing, is_bound, new.event_key), new.customer, new.event).await
+    known(gateway, shown(existing, is_bound, new.event_key), new.customer, new.event, traced).await
 }
 
 /// Tells the supervisor. Where that fails, the lease goes back and the notification is found in the store.
@@ -219,6 +241,7 @@ async fn known(
     existing: Existing,
     customer: Customer,
     body: Bytes,
+    traced: &mut Traced<'_>,
 ) -> Result<HttpResponse, Problem> {
     let Existing {
         id,
@@ -243,16 +266,18 @@ async fn known(
         }
         gateway.store.note_duplicate(customer.clone());
     }
-    Ok(respond(&Receipt {
+    let receipt = Receipt {
         id,
         event_id: &event_id,
         customer: &customer,
         state,
         duplicate: true,
-    }))
+    };
+    Ok(respond(&receipt, traced))
 }
 
-fn respond(receipt: &Receipt<'_>) -> HttpResponse {
+fn respond(receipt: &Receipt<'_>, traced: &mut Traced<'_>) -> HttpResponse {
+    traced.became(receipt.id, receipt.state, receipt.duplicate);
     HttpResponse::Accepted()
         .insert_header((LOCATION, format!("/notifications/{}", receipt.id)))
         .json(receipt)

@@ -14,6 +14,7 @@ use crate::envelope::KeyPart;
 use crate::policy::{RetryBounds, Routing, SvixAccount};
 use crate::store::Store;
 use crate::svix::ClientOptions;
+use crate::telemetry::Traces;
 
 /// What Svix is sent as the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct Gateway {
     pub room: Room,
     /// What the operator has set.
     pub intake: watch::Receiver<Arc<Intake>>,
+    /// Where spans go.
+    pub traces: Traces,
     /// What customers have queued, where that is bounded.
     pub backlogs: Backlogs,
     /// The largest body, in bytes.

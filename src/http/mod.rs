@@ -37,6 +37,7 @@ mod shapes;
 mod span;
 mod stats;
 mod timeseries;
+mod traced;
 mod unread;
 
 use actix_web::http::Method;

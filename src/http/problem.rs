@@ -239,6 +239,11 @@ impl Problem {
         self.code == code
     }
 
+    /// Returns the name of its code.
+    pub(super) fn code(&self) -> &'static str {
+        self.code.as_str()
+    }
+
     pub(super) fn parameters(errors: Vec<Detail>) -> Self {
         Self {
             errors,

@@ -100,6 +100,7 @@ impl SupervisorActor {
             match turn {
                 Turn::Send { mut entry, probe } => {
                     let (notification, step) = (entry.notification.clone(), entry.step.clone());
+                    let (attempt, due_at) = (entry.progress.attempts.saturating_add(1), entry.due_at);
                     self.rates.use_permit(&notification.customer, Instant::now());
                     let to = lane.credential(&entry).clone();
                     entry.progress.credential = Some(to.credential());
@@ -111,6 +112,8 @@ impl SupervisorActor {
                         notification,
                         step,
                         timeout,
+                        attempt,
+                        due_at,
                     });
                     self.turns.join(account);
                 }

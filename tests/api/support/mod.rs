@@ -2,6 +2,7 @@
 
 mod app;
 mod client;
+mod collector;
 pub(crate) mod customers;
 mod keys;
 mod problems;
@@ -10,11 +11,13 @@ mod raw;
 pub(crate) mod secrecy;
 mod server;
 mod store;
+pub(crate) mod traced;
 mod wait;
 mod world;
 
 pub(crate) use app::TestApp;
 pub(crate) use client::{Answer, Client, event};
+pub(crate) use collector::{Collector, Manner, Seen};
 pub(crate) use keys::{ADMIN, admin, stored_key};
 pub(crate) use problems::{assert_at_fault, assert_problem, still_works};
 pub(crate) use process::TestProcess;
