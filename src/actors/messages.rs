@@ -46,6 +46,10 @@ pub struct Job {
     pub step: Step,
     /// How long it may take.
     pub timeout: Duration,
+    /// Its place among the notification's requests, from 1 on.
+    pub attempt: u32,
+    /// When it was due.
+    pub due_at: Timestamp,
 }
 
 /// Requests that a thread is to make, all at once.

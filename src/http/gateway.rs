@@ -16,7 +16,7 @@ use crate::envelope::KeyPart;
 use crate::policy::{RetryBounds, Routing, SvixAccount};
 use crate::store::Store;
 use crate::svix::ClientOptions;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 /// What Svix is sent as the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// What the last scrape heard of the store.
     pub scraped: Scraped,
+    /// Where spans go.
+    pub traces: Traces,
     /// What customers have queued, where that is bounded.
     pub backlogs: Backlogs,
     /// The largest body, in bytes.

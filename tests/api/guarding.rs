@@ -71,7 +71,7 @@ async fn requests_go_only_to_addresses_that_are_allowed() {
         let client = client(networks);
         let patience = Duration::from_secs(5);
         let exchange = client
-            .perform(&account, &notification(), &Step::Send, patience)
+            .perform(&account, &notification(), &Step::Send, patience, None)
             .await;
         assert_eq!(sandbox.request_count() - before, u64::from(reached), "{why}: {exchange:?}");
         let findings = probe(&client, &account).await;

@@ -105,6 +105,7 @@ impl SupervisorActor {
                 } => {
                     self.around.metrics.paced(&account, paced);
                     let (notification, step) = (entry.notification.clone(), entry.step.clone());
+                    let (attempt, due_at) = (entry.progress.attempts.saturating_add(1), entry.due_at);
                     self.rates.use_permit(&notification.customer, Instant::now());
                     let to = lane.credential(&entry).clone();
                     entry.progress.credential = Some(to.credential());
@@ -116,6 +117,8 @@ impl SupervisorActor {
                         notification,
                         step,
                         timeout,
+                        attempt,
+                        due_at,
                     });
                     self.turns.join(account);
                 }
