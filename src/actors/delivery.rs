@@ -10,9 +10,11 @@ use futures_util::FutureExt;
 use log::error;
 
 use super::messages::{Deliver, Job, Settled, WorkerCounted};
-use crate::domain::Answer;
+use super::traced::Traced;
+use crate::domain::{Answer, TraceParent};
 use crate::store::Store;
 use crate::svix::{Client, ClientOptions, Exchange};
+use crate::telemetry::Traces;
 
 /// What a pool's threads need to know.
 #[derive(Clone)]
@@ -21,6 +23,7 @@ pub(super) struct DeliveryOptions {
     pub(super) connections: usize,
     pub(super) client: ClientOptions,
     pub(super) store: Store,
+    pub(super) traces: Traces,
     pub(super) outcomes: Recipient<Settled>,
     pub(super) workers: Recipient<WorkerCounted>,
 }
@@ -94,7 +97,9 @@ impl Handler<Deliver> for DeliveryActor {
 
 async fn make_and_report(client: &Client, options: &DeliveryOptions, job: Job) {
     let started_at = options.store.now();
-    let exchange = perform(client, &job).await;
+    let traced = Traced::begin(&options.traces, &job, started_at);
+    let exchange = perform(client, &job, traced.place()).await;
+    traced.end(&exchange);
     options.outcomes.do_send(Settled {
         flight: job.flight,
         started_at,
@@ -104,8 +109,8 @@ async fn make_and_report(client: &Client, options: &DeliveryOptions, job: Job) {
 
 /// Makes one request. A panic in it is its outcome and nothing more: a pool thread that unwinds is
 /// gone for good.
-async fn perform(client: &Client, job: &Job) -> Exchange {
-    let request = client.perform(&job.account, &job.notification, &job.step, job.timeout);
+async fn perform(client: &Client, job: &Job, trace: Option<TraceParent>) -> Exchange {
+    let request = client.perform(&job.account, &job.notification, &job.step, job.timeout, trace);
     AssertUnwindSafe(request)
         .catch_unwind()
         .await

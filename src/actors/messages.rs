@@ -46,6 +46,10 @@ pub struct Job {
     pub step: Step,
     /// How long it may take.
     pub timeout: Duration,
+    /// Its place among the notification's requests, from 1 on.
+    pub attempt: u32,
+    /// When it was due.
+    pub due_at: Timestamp,
 }
 
 /// Requests that a thread is to make, all at once.
@@ -209,8 +213,21 @@ pub struct Counts {
     pub workers_alive: usize,
     /// For how long work that is due and allowed has not moved.
     pub stalled_for: Duration,
+    /// What that is; it may also be something that only has to wait for its turn.
+    pub standstill: Option<Standstill>,
     /// The accounts.
     pub accounts: Vec<AccountStatus>,
+}
+
+/// Work that could be going out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standstill {
+    /// The account that it is to go through.
+    pub account: AccountName,
+    /// Whose turn it is.
+    pub customer: Option<Customer>,
+    /// Notifications that wait in memory for the account.
+    pub ready: usize,
 }
 
 /// How an account stands with Svix.

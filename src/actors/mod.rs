@@ -27,6 +27,7 @@ mod settings;
 mod stats;
 mod supervisor;
 mod survey;
+mod traced;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::Customer;
 use crate::store::{Store, SurveyBounds};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Instruments, Traces};
 use audit::{AuditActor, AuditPace};
 use death::DeathWatches;
 use delivery::{DeliveryActor, DeliveryOptions};
@@ -81,12 +82,13 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts the actors. Names of those that end without being told to go to `deaths`.
+    /// Starts the actors. Names of those that end without being told to go to `deaths`, and what happens is told to the
+    /// instruments.
     pub fn start(
         store: &Store,
         settings: Arc<Settings>,
         bounds: PipelineBounds,
-        metrics: Arc<Metrics>,
+        instruments: Instruments,
         deaths: UnboundedSender<&'static str>,
     ) -> Self {
         let room = Room::new(bounds.max_ready, bounds.max_ready_bytes);
@@ -118,7 +120,7 @@ impl Pipeline {
                     RetryActor::new(supervisor, store, timers, watch)
                 })
             };
-            let make_pool = pool_factory(store.clone(), &myself);
+            let make_pool = pool_factory(store.clone(), instruments.traces, &myself);
             let watch = watches.watch("supervisor");
             let retries = retries.recipient();
             SupervisorActor::new(
@@ -128,7 +130,7 @@ impl Pipeline {
                     make_pool,
                     retries,
                     stats,
-                    metrics,
+                    metrics: instruments.metrics,
                     _watch: watch,
                 },
                 settings,
@@ -241,7 +243,7 @@ async fn pass_on(mut hints: mpsc::Receiver<Customer>, supervisor: Recipient<Rede
 }
 
 /// Makes delivery pools that report to the supervisor.
-fn pool_factory(store: Store, supervisor: &Addr<SupervisorActor>) -> PoolFactory {
+fn pool_factory(store: Store, traces: Traces, supervisor: &Addr<SupervisorActor>) -> PoolFactory {
     let (outcomes, workers) = (supervisor.clone().recipient(), supervisor.clone().recipient());
     Box::new(move |pool, settings| {
         let options = DeliveryOptions {
@@ -249,6 +251,7 @@ fn pool_factory(store: Store, supervisor: &Addr<SupervisorActor>) -> PoolFactory
             connections: settings.max_in_flight,
             client: settings.client.clone(),
             store: store.clone(),
+            traces: traces.clone(),
             outcomes: outcomes.clone(),
             workers: workers.clone(),
         };

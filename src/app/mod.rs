@@ -4,6 +4,7 @@ mod reload;
 mod secrets;
 mod settings;
 mod telemetry;
+mod traces;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -20,9 +21,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::actors::{Pipeline, PipelineBounds};
 use crate::config::Config;
-use crate::http::{Backlogs, Gateway, Intake, Scraped};
+use crate::http::{Backlogs, Gateway, HealthMemory, Intake, Scraped, watch_health};
 use crate::store::{Store, StoreOptions};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Instruments, Traces};
 use reload::Watcher;
 pub(crate) use reload::level;
 
@@ -57,6 +58,7 @@ pub struct App {
     server: Server,
     address: SocketAddr,
     stopping: Arc<AtomicBool>,
+    traces: Traces,
     grace: Duration,
     watcher: Watcher,
 }
@@ -73,6 +75,7 @@ impl App {
         }
         let settings = settings::pipeline(&config)?;
         let intake = Arc::new(settings::intake(&config)?);
+        let traces = traces::start(&config, &settings)?;
         let listener = TcpListener::bind(&config.server.listen)
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let address = listener.local_addr()?;
@@ -106,11 +109,17 @@ impl App {
             timer_horizon: Duration::from_millis(config.retry.timer_horizon_ms),
             surveyed_customers: config.metrics.customers,
         };
-        let pipeline = Pipeline::start(&store, Arc::new(settings), bounds, metrics.clone(), dead);
+        let instruments = Instruments {
+            metrics: metrics.clone(),
+            traces: traces.clone(),
+        };
+        let pipeline = Pipeline::start(&store, Arc::new(settings), bounds, instruments.clone(), dead);
         let (intake_sender, intake) = watch::channel(intake);
         let stopping = Arc::new(AtomicBool::new(false));
-        let gateway = gateway(&config, &store, &pipeline, intake, metrics.clone(), stopping.clone());
-        let server = serve(&config, listener, Data::new(gateway))?;
+        let gateway = gateway(&config, &store, &pipeline, intake, instruments, stopping.clone());
+        let gateway = Data::new(gateway);
+        let server = serve(&config, listener, gateway.clone())?;
+        actix_rt::spawn(watch_health(gateway));
         let grace = Duration::from_secs(config.server.shutdown_grace_s);
         let watcher = Watcher::new(config, source, intake_sender, store.directory().clone(), metrics);
         Ok(Self {
@@ -120,6 +129,7 @@ impl App {
             server,
             address,
             stopping,
+            traces,
             grace,
             watcher,
         })
@@ -162,7 +172,15 @@ impl App {
             finished = finish(&handle, &self.pipeline, self.grace) => finished,
             Some(Signal::Stop) = signals.recv() => Err(anyhow!("stopped at once by a second signal")),
         };
-        let closed = tokio::time::timeout(Duration::from_secs(5), self.store.close(finished.is_ok())).await;
+        let is_clean = finished.is_ok();
+        let closing = tokio::time::timeout(Duration::from_secs(5), self.store.close(is_clean));
+        // All spans have ended by now. Where it is to stop at once, nobody waits for their collector.
+        let last_spans = async {
+            if is_clean {
+                self.traces.stop().await;
+            }
+        };
+        let (closed, ()) = futures_util::future::join(closing, last_spans).await;
         self.pipeline.stop();
         finished?;
         closed
@@ -192,7 +210,7 @@ fn gateway(
     store: &Store,
     pipeline: &Pipeline,
     intake: watch::Receiver<Arc<Intake>>,
-    metrics: Arc<Metrics>,
+    instruments: Instruments,
     stopping: Arc<AtomicBool>,
 ) -> Gateway {
     let request_timeout = Duration::from_millis(config.svix.request_timeout_ms);
@@ -202,10 +220,12 @@ fn gateway(
         redeliver: pipeline.redeliver(),
         stats: pipeline.stats(),
         health: pipeline.health(),
+        health_memory: HealthMemory::default(),
         follower: pipeline.follower(),
         room: pipeline.room(),
         intake,
-        metrics,
+        metrics: instruments.metrics,
+        traces: instruments.traces,
         scraped: Scraped::default(),
         backlogs: Backlogs::default(),
         tries: Semaphore::new(TRIES),

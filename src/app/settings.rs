@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use crate::actors::messages::{AccountSettings, OwnAccounts, Settings};
 use crate::config::{self, Config, UnknownCustomer};
 use crate::domain::{AccountName, Customer};
-use crate::http::{ApiKey, Intake, PayloadForm};
+use crate::http::{ApiKey, HealthRules, Intake, PayloadForm};
 use crate::policy::{
     Backoff, GateRules, Pace, Patience, RetryBounds, Routing, Rules, Share, SvixAccount, UnknownCustomers,
 };
@@ -121,6 +121,7 @@ pub(super) fn intake(config: &Config) -> anyhow::Result<Intake> {
         retry_bounds: retry_bounds(config),
         client: client(config)?,
         redrive_rate: config.svix.requests_per_second,
+        health: health(&config.health),
         key: config.idempotency.key.clone(),
         payload: match config.svix.payload {
             config::PayloadForm::Event => PayloadForm::Event,
@@ -133,6 +134,14 @@ pub(super) fn intake(config: &Config) -> anyhow::Result<Intake> {
             .map(api_key)
             .collect::<anyhow::Result<_>>()?,
     })
+}
+
+/// Works out when health is degraded.
+fn health(health: &config::Health) -> HealthRules {
+    HealthRules {
+        max_backlog_age: Duration::from_secs(health.max_backlog_age_s),
+        min_free_ratio: health.min_free_percent / 100.0,
+    }
 }
 
 fn account(svix: &config::Svix) -> anyhow::Result<AccountSettings> {

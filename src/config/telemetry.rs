@@ -19,7 +19,7 @@ pub struct Metrics {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
-    /// The age of what has waited longest, in seconds. Default 900.
+    /// For how long something may have been due, in seconds. Default 900.
     pub max_backlog_age_s: u64,
     /// The share of the store's disk that must be free, in percent. Default 5.
     pub min_free_percent: f64,

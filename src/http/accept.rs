@@ -1,7 +1,6 @@
 //! `POST /notifications`: reads an event, stores it, and says so only after the commit.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Bytes, Data, Payload};
@@ -18,12 +17,12 @@ use super::decision::{self, Decided};
 use super::gateway::{Gateway, PayloadForm};
 use super::problem::{self, Code, Problem};
 use super::request;
+use super::told::Told;
 use crate::actors::messages::{Notify, Reservation};
 use crate::domain::{Call, Customer, EventId, NotificationId, Origin, State, Timestamp};
-use crate::envelope::{Envelope, EnvelopeCode, EnvelopeErrors, Limits, content_digest, same_content};
+use crate::envelope::{Envelope, EnvelopeErrors, Limits, content_digest, same_content};
 use crate::policy::Verdict;
 use crate::store::{Accepted, Existing, KnownCustomer, Leased, NewNotification};
-use crate::telemetry::AcceptResult;
 
 /// Seconds after which to come again where what is set cannot be read: somebody must write it anew.
 const HELD_S: u32 = 30;
@@ -39,62 +38,39 @@ struct Receipt<'a> {
     duplicate: bool,
 }
 
-/// An answer, and how it is counted.
-type Answered = (AcceptResult, HttpResponse);
-
 pub(super) async fn accept(
     request: HttpRequest,
     payload: Payload,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let began = Instant::now();
-    let answered = take(request, payload, gateway.clone()).await;
-    let result = match &answered {
-        Ok((result, _)) => *result,
-        Err(problem) => AcceptResult::Refused(problem.code()),
-    };
-    gateway.metrics.accepted(result, began.elapsed());
-    answered.map(|(_, response)| response)
+    let mut told = Told::begin(&gateway.metrics, &gateway.traces);
+    let answer = take(&request, payload, &gateway, &mut told).await;
+    told.end(&answer);
+    answer
 }
 
-/// Names the problems that a posted event may be answered with.
-pub fn refusals() -> impl Iterator<Item = &'static str> {
-    const OTHERS: &[Code] = &[
-        Code::InvalidEvent,
-        Code::InvalidParameter,
-        Code::InvalidHeader,
-        Code::BodyTooLarge,
-        Code::BodyTimeout,
-        Code::BodyBroken,
-        Code::UnsupportedMediaType,
-        Code::ContentConflict,
-        Code::UnknownCustomer,
-        Code::Unauthorized,
-        Code::Forbidden,
-        Code::StorageUnavailable,
-        Code::Overloaded,
-        Code::BacklogFull,
-        Code::SettingsUnreadable,
-        Code::Stopping,
-        Code::Internal,
-    ];
-    let of_events = EnvelopeCode::ALL.iter().map(|code| code.as_str());
-    of_events.chain(OTHERS.iter().map(|code| code.as_str()))
-}
-
-async fn take(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> Result<Answered, Problem> {
-    let caller = auth::within(&request, &gateway, Scope::Ingest)?;
+/// Takes what a caller posts.
+async fn take(
+    request: &HttpRequest,
+    payload: Payload,
+    gateway: &Gateway,
+    told: &mut Told<'_>,
+) -> Result<HttpResponse, Problem> {
+    let caller = auth::within(request, gateway, Scope::Ingest)?;
+    // Not before: who may post nothing gets no traces either.
+    let mut call = request::of(request);
+    told.trace(call.as_mut());
     let is_bound = caller.customer.is_some();
     if gateway.is_stopping() {
         return Err(Problem::new(Code::Stopping, "the service is stopping").retry_after(1));
     }
-    let body = body::read(&request, payload, &gateway).await?;
+    let body = body::read(request, payload, gateway).await?;
     let header_key = request
         .headers()
         .get("idempotency-key")
         .and_then(|value| value.to_str().ok());
-    let Posted { new, set, verdict } =
-        read(&body.bytes, header_key, request::of(&request), &gateway, caller)?;
+    let Posted { new, set, verdict } = read(&body.bytes, header_key, call, gateway, caller)?;
+    told.of(&new.customer, &new.event_type);
     let customer = new.customer.clone();
     let event_key = new.event_key.clone();
     let (state, bytes) = (new.state(), new.event.len());
@@ -102,7 +78,7 @@ async fn take(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) ->
         Some(most) if state == State::Queued => {
             match gateway.backlogs.admit(&gateway.store, &customer, most).await {
                 Ok(slot) => Some(slot),
-                Err(full) => return repeat(&gateway, new, is_bound, full).await,
+                Err(full) => return repeat(gateway, new, is_bound, full, told).await,
             }
         }
         _ => None,
@@ -110,7 +86,10 @@ async fn take(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) ->
     // What is paused waits in the store.
     let goes_out = state == State::Queued && !set.as_ref().is_some_and(|set| set.settings.paused);
     let reservation = goes_out.then(|| gateway.room.admit(&customer, bytes)).flatten();
-    match gateway.store.accept(new, reservation.is_some()).await? {
+    let commit = told.commit();
+    let accepted = gateway.store.accept(new, reservation.is_some()).await;
+    Told::committed(commit, &accepted);
+    match accepted? {
         Accepted::New { notification, lease } => {
             let (id, event_id) = (notification.id, notification.event_id.clone());
             debug!(notification:% = id, customer:%, event_id:%; "accepted");
@@ -123,7 +102,7 @@ async fn take(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) ->
                 lease,
             });
             if state == State::Queued {
-                announce(&gateway, customer.clone(), leased, reservation);
+                announce(gateway, customer.clone(), leased, reservation);
             }
             let receipt = Receipt {
                 id,
@@ -132,10 +111,11 @@ async fn take(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) ->
                 state,
                 duplicate: false,
             };
-            Ok(respond(&receipt))
+            Ok(respond(&receipt, told))
         }
         Accepted::Known(existing) => {
-            known(&gateway, shown(existing, is_bound, event_key), customer, body.bytes.clone()).await
+            let existing = shown(existing, is_bound, event_key);
+            known(gateway, existing, customer, body.bytes.clone(), told).await
         }
     }
 }
@@ -217,7 +197,8 @@ async fn repeat(
     new: NewNotification,
     is_bound: bool,
     full: Problem,
-) -> Result<Answered, Problem> {
+    told: &mut Told<'_>,
+) -> Result<HttpResponse, Problem> {
     if !full.is(Code::BacklogFull) {
         return Err(full);
     }
@@ -227,7 +208,7 @@ async fn repeat(
     if existing.other_event.is_none() {
         gateway.store.note_duplicate(new.customer.clone());
     }
-    known(gateway, shown(existing, is_bound, new.event_key), new.customer, new.event).await
+    known(gateway, shown(existing, is_bound, new.event_key), new.customer, new.event, told).await
 }
 
 /// Tells the supervisor. Where that fails, the lease goes back and the notification is found in the store.
@@ -260,7 +241,8 @@ async fn known(
     existing: Existing,
     customer: Customer,
     body: Bytes,
-) -> Result<Answered, Problem> {
+    told: &mut Told<'_>,
+) -> Result<HttpResponse, Problem> {
     let Existing {
         id,
         event_id,
@@ -284,26 +266,19 @@ async fn known(
         }
         gateway.store.note_duplicate(customer.clone());
     }
-    Ok(respond(&Receipt {
+    let receipt = Receipt {
         id,
         event_id: &event_id,
         customer: &customer,
         state,
         duplicate: true,
-    }))
+    };
+    Ok(respond(&receipt, told))
 }
 
-fn respond(receipt: &Receipt<'_>) -> Answered {
-    let result = match receipt {
-        Receipt { duplicate: true, .. } => AcceptResult::Duplicate,
-        Receipt {
-            state: State::Filtered,
-            ..
-        } => AcceptResult::Filtered,
-        _ => AcceptResult::New,
-    };
-    let response = HttpResponse::Accepted()
+fn respond(receipt: &Receipt<'_>, told: &mut Told<'_>) -> HttpResponse {
+    told.became(receipt.id, receipt.state, receipt.duplicate);
+    HttpResponse::Accepted()
         .insert_header((LOCATION, format!("/notifications/{}", receipt.id)))
-        .json(receipt);
-    (result, response)
+        .json(receipt)
 }

@@ -9,13 +9,14 @@ use tokio::sync::{Semaphore, watch};
 
 use super::auth::ApiKey;
 use super::backlog::Backlogs;
+use super::health::HealthMemory;
 use super::metrics::Scraped;
 use crate::actors::messages::{FollowSettings, GetHealth, GetStats, Notify, OwnAccounts, Redeliver, Room};
 use crate::envelope::KeyPart;
 use crate::policy::{RetryBounds, Routing, SvixAccount};
 use crate::store::Store;
 use crate::svix::ClientOptions;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 /// What Svix is sent as the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,15 @@ pub enum PayloadForm {
     Event,
     /// Its `data` alone.
     Data,
+}
+
+/// When health is degraded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HealthRules {
+    /// For how long something may have been due.
+    pub max_backlog_age: Duration,
+    /// The share of the store's disk that must be free, from 0 to 1.
+    pub min_free_ratio: f64,
 }
 
 /// What the operator has set for requests; may change while running.
@@ -51,6 +61,8 @@ pub struct Intake {
     pub keys: Vec<ApiKey>,
     /// How many dead letters a redrive sends again a second where it does not say.
     pub redrive_rate: f64,
+    /// When health is degraded.
+    pub health: HealthRules,
 }
 
 /// What the routes share; one for all of the server's threads.
@@ -65,6 +77,8 @@ pub struct Gateway {
     pub stats: Recipient<GetStats>,
     /// Who answers for the pipeline's health.
     pub health: Recipient<GetHealth>,
+    /// Since when each part of it stands as it does.
+    pub health_memory: HealthMemory,
     /// Who takes in changed settings.
     pub follower: Recipient<FollowSettings>,
     /// The room for notifications in memory.
@@ -75,6 +89,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// What the last scrape heard of the store.
     pub scraped: Scraped,
+    /// Where spans go.
+    pub traces: Traces,
     /// What customers have queued, where that is bounded.
     pub backlogs: Backlogs,
     /// The largest body, in bytes.

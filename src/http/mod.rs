@@ -38,6 +38,7 @@ mod shapes;
 mod span;
 mod stats;
 mod timeseries;
+mod told;
 mod unread;
 
 use actix_web::http::Method;
@@ -46,12 +47,13 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 
-pub use accept::refusals;
 pub use auth::{ApiKey, Scope};
 pub use backlog::Backlogs;
-pub use gateway::{Gateway, Intake, PayloadForm};
+pub use gateway::{Gateway, HealthRules, Intake, PayloadForm};
+pub use health::{HealthMemory, watch as watch_health};
 pub use metrics::Scraped;
 pub use problem::{Code, Problem};
+pub use told::refusals;
 
 /// Mounts every route; the server and the tests share it.
 pub fn routes(config: &mut ServiceConfig) {

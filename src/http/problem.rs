@@ -234,14 +234,14 @@ impl Problem {
         self.detail
     }
 
-    /// Returns the name of its code.
-    pub(super) fn code(&self) -> &'static str {
-        self.code.as_str()
-    }
-
     /// Tells whether it has this code.
     pub(super) fn is(&self, code: Code) -> bool {
         self.code == code
+    }
+
+    /// Returns the name of its code.
+    pub(super) fn code(&self) -> &'static str {
+        self.code.as_str()
     }
 
     pub(super) fn parameters(errors: Vec<Detail>) -> Self {

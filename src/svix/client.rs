@@ -15,7 +15,7 @@ use futures_util::{Stream, StreamExt};
 use super::classify::{self, Reply};
 use super::guard::GuardedConnector;
 use super::{Account, Roots, excerpt, request, tls_config};
-use crate::domain::{Answer, Notification, Step};
+use crate::domain::{Answer, Notification, Step, TraceParent};
 use crate::policy::Networks;
 
 /// What is read at most of an answer to a send, in bytes.
@@ -94,16 +94,18 @@ impl Client {
             .insert_header((header::AUTHORIZATION, account.authorization().clone()))
     }
 
-    /// Carries out one step for a notification, within so much time from the connection to the answer.
+    /// Carries out one step for a notification, within so much time from the connection to the answer. Svix is told
+    /// the place in a trace that the request has, where it has one.
     pub async fn perform(
         &self,
         account: &Account,
         notification: &Notification,
         step: &Step,
         timeout: Duration,
+        trace: Option<TraceParent>,
     ) -> Exchange {
         let started = Instant::now();
-        let exchange = self.exchange(account, notification, step);
+        let exchange = self.exchange(account, notification, step, trace);
         let mut exchange = match actix_rt::time::timeout(timeout, exchange).await {
             Ok(exchange) => exchange,
             Err(_) => Exchange {
@@ -117,11 +119,21 @@ impl Client {
         exchange
     }
 
-    async fn exchange(&self, account: &Account, notification: &Notification, step: &Step) -> Exchange {
+    async fn exchange(
+        &self,
+        account: &Account,
+        notification: &Notification,
+        step: &Step,
+        trace: Option<TraceParent>,
+    ) -> Exchange {
         let outgoing = request::build(account, notification, step);
         let mut request = self.request(account, outgoing.method, outgoing.url);
         if let Some(key) = outgoing.idempotency_key {
             request = request.insert_header(("idempotency-key", key));
+        }
+        // Of a retry this is another, and nothing by which Svix knows a repeated key.
+        if let Some(trace) = trace {
+            request = request.insert_header(("traceparent", trace.to_string()));
         }
         let sent = match outgoing.body {
             Some(body) => {

@@ -135,6 +135,46 @@ async fn what_is_written_of_an_account_is_checked() {
 }
 
 #[actix_web::test]
+async fn few_accounts_are_tried_at_once_and_a_write_does_not_depend_on_it() {
+    let key = key();
+    let mut all = settings(&key).to_vec();
+    all.push(("SVIX__REQUEST_TIMEOUT_MS", "60000"));
+    let app = TestApp::start(&all).await;
+    let (client, own) = (&app.client, sandbox("testsk_1"));
+    let account = json!({"serverUrl": own.url(), "token": "testsk_1"});
+    assert_eq!(put_account(client, "acme", &account).await.status, 201);
+    own.set_faults(Faults {
+        hang_before: true,
+        ..Faults::default()
+    });
+    let before = own.request_count();
+    let tries: Vec<_> = (0..4)
+        .map(|_| {
+            let client = client.clone();
+            actix_web::rt::spawn(async move { client.request("POST", "/accounts/acme/check").await })
+        })
+        .collect();
+    eventually("all of them are out", async || own.request_count() == before + 4).await;
+    let more = client.request("POST", "/accounts/acme/check").await;
+    assert_problem(&more, 503, "overloaded", "as many are tried as may be");
+    assert_eq!(more.header("retry-after"), Some("1"));
+    let written = put_account(client, "globex", &account).await;
+    assert_eq!(written.status, 201, "it is written: {}", written.body);
+    let check = &written.body["check"];
+    let detail = check["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("others are being tried") && check["reachable"] == false, "{check}");
+    assert_eq!(client.get("/accounts/globex").await.status, 200);
+    assert_eq!(own.request_count(), before + 4, "nothing more went out");
+    own.stop();
+    for tried in tries {
+        let tried = tried.await.unwrap();
+        assert_eq!((tried.status, &tried.body["reachable"]), (200, &json!(false)), "{}", tried.body);
+    }
+    let again = client.request("POST", "/accounts/acme/check").await;
+    assert_eq!(again.status, 200, "there is room again: {}", again.body);
+}
+
+#[actix_web::test]
 async fn without_a_master_key_no_token_is_taken() {
     let app = TestApp::start(&[]).await;
     let answer = put_account(&app.client, "acme", &json!({"token": "testsk_1"})).await;

@@ -59,6 +59,8 @@ async fn requests_go_only_to_addresses_that_are_allowed() {
         (at("localhost").guarded(), &[], false, "a name"),
         (at("2130706433").guarded(), &[], false, "an address as one number"),
         (at("[::1]").guarded(), &[], false, "an address of IPv6"),
+        // No name server is asked for a label that is too long.
+        (at(&"x".repeat(64)).guarded(), &[], false, "a name that leads nowhere is told from no other"),
         (at("127.0.0.1").guarded(), &["10.0.0.0/8"], false, "another network is allowed"),
         (at("127.0.0.1").guarded(), loopback, true, "the operator allows it"),
         (at("localhost").guarded(), loopback, true, "the name, too"),
@@ -69,7 +71,7 @@ async fn requests_go_only_to_addresses_that_are_allowed() {
         let client = client(networks);
         let patience = Duration::from_secs(5);
         let exchange = client
-            .perform(&account, &notification(), &Step::Send, patience)
+            .perform(&account, &notification(), &Step::Send, patience, None)
             .await;
         assert_eq!(sandbox.request_count() - before, u64::from(reached), "{why}: {exchange:?}");
         let findings = probe(&client, &account).await;

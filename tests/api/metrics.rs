@@ -18,7 +18,6 @@ const NOT_YET: &[&str] = &[
     "svix_hooks_log_lines_total",
     "svix_hooks_log_lines_summed_total",
     "svix_hooks_reports_total",
-    "svix_hooks_spans_total",
 ];
 
 /// Waits for a scrape in which a number is so.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use svix_hooks::sandbox::Faults;
 
-use crate::support::{Client, TestApp, TestProcess, World, event, eventually, eventually_within};
+use crate::support::{Answer, Client, TestApp, TestProcess, World, event, eventually, eventually_within};
 
 /// Posts events one after the other until the service is gone; notes what was acknowledged.
 async fn post_until_gone(client: Client, prefix: String, acknowledged: &std::cell::RefCell<Vec<String>>) {
@@ -134,11 +134,17 @@ async fn a_full_disk_refuses_with_the_reason_keeps_what_is_in_flight_and_passes_
     .await;
     let refused = refused.expect("it was");
     assert_eq!((refused.code(), refused.header("retry-after")), ("storage_unavailable", Some("1")));
-    assert_eq!(client.get("/health/ready").await.status, 503);
+    let failing = client.get("/health/ready").await;
+    let store = |answer: &Answer| answer.body["checks"][0].clone();
+    assert_eq!((failing.status, &store(&failing)["state"]), (503, &serde_json::json!("failing")));
+    assert_eq!(store(&client.get("/health").await), store(&failing), "since the same moment");
     assert_eq!(client.get("/health/live").await.status, 200);
     eventually("svix has what was in flight", async || world.sandbox.message_count() == 1).await;
     limit_files(&process, "unlimited");
     eventually("it is ready again", async || client.get("/health/ready").await.status == 200).await;
+    let working = store(&client.get("/health").await);
+    assert_eq!((&working["name"], &working["state"]), (&"store".into(), &"working".into()));
+    assert!(working["since"].as_str() > store(&failing)["since"].as_str(), "{working}");
     assert_eq!(client.post(&event("after")).await.status, 202);
     eventually("all is delivered", async || client.stat("delivered").await == 2).await;
     assert_eq!(world.sandbox.message_count(), 2, "nothing was sent twice");

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 8] = [
 ];
 
 /// The actors, each a file or a family of files of `src/actors`.
-const ACTORS: [&str; 5] = ["supervisor", "delivery", "retry", "stats", "audit"];
+const ACTORS: [&str; 6] = ["supervisor", "delivery", "retry", "stats", "audit", "survey"];
 
 /// Tells whether the module `from` may refer to `to`, or why not.
 pub(crate) fn check(from: &[String], to: &[String]) -> Result<(), String> {

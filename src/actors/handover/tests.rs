@@ -74,6 +74,8 @@ impl Pool {
             ended,
             job: Job {
                 flight: 0,
+                attempt: 1,
+                due_at: notification.due_at,
                 account: Arc::new(account.unwrap()),
                 notification: Arc::new(notification),
                 step: Step::Send,

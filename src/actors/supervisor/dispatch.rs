@@ -7,7 +7,7 @@ use actix::{AsyncContext, Context};
 use super::SupervisorActor;
 use super::flight::Entry;
 use super::lane::{Beside, Turn};
-use crate::actors::messages::{BatchTicket, Job};
+use crate::actors::messages::{BatchTicket, Job, Standstill};
 use crate::domain::{AccountName, Customer, Notification, Timestamp};
 
 /// How many outcomes may be on their way to the store for each request that may be in flight.
@@ -105,6 +105,7 @@ impl SupervisorActor {
                 } => {
                     self.around.metrics.paced(&account, paced);
                     let (notification, step) = (entry.notification.clone(), entry.step.clone());
+                    let (attempt, due_at) = (entry.progress.attempts.saturating_add(1), entry.due_at);
                     self.rates.use_permit(&notification.customer, Instant::now());
                     let to = lane.credential(&entry).clone();
                     entry.progress.credential = Some(to.credential());
@@ -116,6 +117,8 @@ impl SupervisorActor {
                         notification,
                         step,
                         timeout,
+                        attempt,
+                        due_at,
                     });
                     self.turns.join(account);
                 }
@@ -156,13 +159,16 @@ impl SupervisorActor {
         self.settings.max_in_flight.saturating_sub(self.flights.len())
     }
 
-    /// Tells whether something stands still that should be going out. Nothing does while as much is under way as
+    /// Finds something that stands still and should be going out. Nothing does while as much is under way as
     /// may be and answers are due.
-    pub(super) fn stands_still(&mut self, now: Timestamp) -> bool {
+    pub(super) fn standstill(&mut self, now: Timestamp) -> Option<Standstill> {
         let (idle, are_due) = (self.pool.has_idle_thread(), self.flights.are_due(now));
         let is_full = self.flights_left() == 0;
+        if is_full && are_due {
+            return None;
+        }
         let mut lanes = self.lanes.values_mut();
-        !(is_full && are_due) && lanes.any(|lane| lane.should_move(now, idle, are_due))
+        lanes.find_map(|lane| lane.should_move(now, idle, are_due).then(|| lane.standstill()))
     }
 
     /// Returns how many more outcomes may be on their way to the store.

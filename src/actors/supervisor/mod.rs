@@ -48,7 +48,7 @@ use tokio::sync::oneshot;
 use super::death::DeathWatch;
 use super::messages::{
     BatchEnded, Counts, CountsChanged, Drain, Notify, Redeliver, Room, ScheduleRetry, Settings, Settled,
-    WorkerCounted,
+    Standstill, WorkerCounted,
 };
 use crate::domain::{AccountName, Customer, Timestamp};
 use crate::policy::Rules;
@@ -161,20 +161,22 @@ impl SupervisorActor {
         self.rates
             .forget_idle(self.around.store.directory(), Instant::now());
         let now = self.around.store.now();
-        if !self.stands_still(now) {
+        let standstill = self.standstill(now);
+        if standstill.is_none() {
             self.moved_at = now;
         }
-        let counts = self.counts(now);
+        let counts = self.counts(now, standstill);
         self.around.stats.do_send(CountsChanged { counts });
     }
 
-    fn counts(&mut self, now: Timestamp) -> Counts {
+    fn counts(&mut self, now: Timestamp, standstill: Option<Standstill>) -> Counts {
         Counts {
             in_flight: self.flights.len() + self.settling,
             ready: self.lanes.values().map(Lane::ready).sum(),
             workers_configured: self.settings.actors,
             workers_alive: self.pool.alive(),
             stalled_for: now.since(self.moved_at),
+            standstill,
             accounts: self.account_statuses(),
         }
     }

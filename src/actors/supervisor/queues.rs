@@ -98,6 +98,11 @@ impl<T> ReadyQueues<T> {
         fresh + self.again.sendable(most - fresh, may_send)
     }
 
+    /// Returns whose turn it is, or who came first where nobody may send.
+    pub(super) fn first(&self) -> Option<&Customer> {
+        self.fresh.first().or_else(|| self.again.first())
+    }
+
     /// Returns how much a customer has.
     pub(super) fn len_of(&self, customer: &Customer) -> usize {
         self.fresh.len_of(customer) + self.again.len_of(customer)

@@ -23,13 +23,14 @@ use prometheus::{
 };
 
 use super::panics::panics;
+use super::traces::span_counts;
 use crate::config;
 use crate::domain::{AccountName, AnswerKind, Reason, State, Timestamp};
 use accounts::Accounts;
 use families::{family, one};
 use names::{
     ACCEPT_DURATION, ACCEPTS, BUILD_INFO, CONFIG_LAST_RELOAD, CONFIG_RELOADS, HTTP_REQUESTS, PANICS,
-    REPLICAS_LOST, RETRIES, SETTLED, STORE_COMMIT_DURATION, STORE_COMMIT_ROWS,
+    REPLICAS_LOST, RETRIES, SETTLED, SPANS, STORE_COMMIT_DURATION, STORE_COMMIT_ROWS,
 };
 pub use names::{Across, Described, Kind, METRICS};
 pub use readings::{
@@ -224,9 +225,17 @@ impl Metrics {
 
     /// Returns what the process knows of itself, and what the rest of telemetry counts.
     fn own(&self) -> impl Iterator<Item = MetricFamily> {
+        let spans = span_counts();
         [
             family(BUILD_INFO, [([env!("CARGO_PKG_VERSION"), self.store], 1.0)]),
             one(PANICS, panics() as f64),
+            family(
+                SPANS,
+                [
+                    (["exported"], spans.exported as f64),
+                    (["dropped"], spans.dropped as f64),
+                ],
+            ),
         ]
         .into_iter()
         .flatten()

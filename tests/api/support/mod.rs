@@ -2,6 +2,7 @@
 
 mod app;
 mod client;
+mod collector;
 pub(crate) mod customers;
 mod exposition;
 mod keys;
@@ -11,11 +12,13 @@ mod raw;
 pub(crate) mod secrecy;
 mod server;
 mod store;
+pub(crate) mod traced;
 mod wait;
 mod world;
 
 pub(crate) use app::TestApp;
 pub(crate) use client::{Answer, Client, event};
+pub(crate) use collector::{Collector, Manner, Seen};
 pub(crate) use exposition::Scrape;
 pub(crate) use keys::{ADMIN, admin, stored_key};
 pub(crate) use problems::{assert_at_fault, assert_problem, still_works};

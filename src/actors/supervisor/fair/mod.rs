@@ -110,6 +110,13 @@ impl<T> FairQueues<T> {
         false
     }
 
+    /// Returns whose turn it is, or who came first where nobody takes part.
+    pub(super) fn first(&self) -> Option<&Customer> {
+        let next = self.turns.iter().find_map(|number| self.queues.get(number));
+        next.or_else(|| self.queues.values().next())
+            .map(|queue| &queue.customer)
+    }
+
     /// Returns when the first of those that are held back may send, where that is known.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         self.times.first().map(|(at, _)| *at)

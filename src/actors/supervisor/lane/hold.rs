@@ -1,6 +1,7 @@
 //! What holds back an account that has something ready, and whether that is as it should be.
 
 use super::Lane;
+use crate::actors::messages::Standstill;
 use crate::actors::supervisor::queues::ReadyQueues;
 use crate::domain::Timestamp;
 use crate::policy::Admission;
@@ -47,5 +48,14 @@ impl Lane {
             Hold::Load => are_due,
         };
         self.queues.len() > 0 && self.gate.admit(now) == Admission::All && !is_held
+    }
+
+    /// Says what is ready.
+    pub(in crate::actors::supervisor) fn standstill(&self) -> Standstill {
+        Standstill {
+            account: self.name.clone(),
+            customer: self.queues.first().cloned(),
+            ready: self.queues.len(),
+        }
     }
 }

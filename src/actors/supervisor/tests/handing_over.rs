@@ -14,6 +14,7 @@ use crate::actors::pool_factory;
 use crate::domain::AccountName;
 use crate::store::examples::eventually;
 use crate::svix::Account;
+use crate::telemetry::Traces;
 
 /// Never answers those whose token says so.
 async fn answer(request: HttpRequest) -> HttpResponse {
@@ -53,8 +54,9 @@ async fn threads_whose_requests_hang_go_on_with_others() {
     }
     accept_for(&stored.store, "well", "globex", 100).await;
     let store = stored.store.clone();
-    let make_pool: MakePool =
-        Box::new(move |pool, settings, supervisor| pool_factory(store.clone(), supervisor)(pool, settings));
+    let make_pool: MakePool = Box::new(move |pool, settings, supervisor| {
+        pool_factory(store.clone(), Traces::off(), supervisor)(pool, settings)
+    });
     let settings = with_accounts(impatient(8), &["hung 1", "hung 2", "hung 3", "well"]);
     let world = stored.start(at_server(settings, &start_server()), 1000, make_pool);
     eventually("the other's are delivered", async || world.totals().await.delivered == 100).await;

@@ -36,6 +36,14 @@ async fn customers_that_wait_long_for_answers_are_no_standstill_before_their_tim
             world
                 .eventually_counted(why, |counts| counts.stalled_for > stalled)
                 .await;
+            world
+                .eventually_counted("it is told what stands still", |counts| {
+                    counts.standstill.as_ref().is_some_and(|what| {
+                        let whose = (what.account.as_str(), what.customer.as_ref());
+                        whose == ("default", Some(&customer("slow"))) && what.ready == counts.ready
+                    })
+                })
+                .await;
         }
     }
 }

@@ -13,7 +13,7 @@ async fn write(store: &Store, kind: SettingKind, name: &str, document: Option<&s
         name: name.to_owned(),
         cause: SettingCause::Put,
         document: document.map(str::to_owned),
-        sealed: None,
+        sealed: matches!(kind, SettingKind::Account).then(|| b"sealed".to_vec()),
         expected: Expected::Anything,
         key: None,
     };
@@ -33,6 +33,7 @@ impl<P: Place> Place for Set<P> {
             write(&store, SettingKind::Customer, "acme", Some(document)).await;
         }
         write(&store, SettingKind::Key, "ci", Some(KEY)).await;
+        write(&store, SettingKind::Account, "acme-eu", Some(r#"{"burst":7}"#)).await;
         write(&store, SettingKind::Key, "old", Some(KEY)).await;
         write(&store, SettingKind::Key, "old", None).await;
         write(&store, SettingKind::Portal, "portal-1", Some(KEY)).await;
@@ -75,6 +76,16 @@ async fn each_fault_of_a_setting_is_found<P: Place>() {
             "UPDATE settings SET document = '{\"scopes\":[\"read\"]}' WHERE name = 'ci'",
             unreadable_version,
             "a key that opens nothing",
+        ),
+        (
+            "UPDATE settings SET document = '{\"burst\":0}' WHERE name = 'acme-eu'",
+            unreadable_version,
+            "an account that may send nothing",
+        ),
+        (
+            "UPDATE settings SET sealed = NULL WHERE name = 'acme-eu'",
+            &[(Fault::Unreadable, 1)],
+            "an account without a token",
         ),
         (
             "UPDATE settings SET name = '' WHERE name = 'acme'",
