@@ -24,7 +24,6 @@ const NOT_YET: &[&str] = &[
     "svix_hooks_log_lines_total",
     "svix_hooks_log_lines_summed_total",
     "svix_hooks_reports_total",
-    "svix_hooks_spans_total",
 ];
 
 /// Posts events, fifty a second, until it is dropped.
