@@ -29,6 +29,8 @@ pub struct RequestRecord {
     pub event_id: Option<String>,
     /// Its idempotency key.
     pub idempotency_key: Option<String>,
+    /// Its `X-Request-Id`.
+    pub request_id: Option<String>,
     /// The first 16 hex digits of the SHA-256 of its `Authorization` header.
     pub authorization: Option<String>,
     /// Whether its token was the accepted one when it arrived.
@@ -104,6 +106,7 @@ impl Records {
             path: call.uri.to_owned(),
             event_id: call.event_id().map(str::to_owned),
             idempotency_key: call.idempotency_key.map(str::to_owned),
+            request_id: call.request_id.map(str::to_owned),
             authorization: call.authorization.map(fingerprint),
             token_accepted,
             status: None,
