@@ -10,9 +10,10 @@ use futures_util::FutureExt;
 use log::error;
 
 use super::messages::{Deliver, Job, Settled, WorkerCounted};
-use crate::domain::Answer;
+use crate::domain::{Answer, Notification};
 use crate::store::Store;
 use crate::svix::{Client, ClientOptions, Exchange};
+use crate::telemetry::{Subject, about};
 
 /// What a pool's threads need to know.
 #[derive(Clone)]
@@ -106,12 +107,20 @@ async fn make_and_report(client: &Client, options: &DeliveryOptions, job: Job) {
 /// gone for good.
 async fn perform(client: &Client, job: &Job) -> Exchange {
     let request = client.perform(&job.account, &job.notification, &job.step, job.timeout);
+    let request = about(Subject::of_notification(&job.notification, job.attempt), request);
     AssertUnwindSafe(request)
         .catch_unwind()
         .await
         .unwrap_or_else(|_| {
+            let Notification {
+                id,
+                customer,
+                account,
+                ..
+            } = &*job.notification;
             error!(
-                notification:% = job.notification.id, customer:% = job.notification.customer;
+                request = job.notification.request(), notification:% = id, customer:%, account:%,
+                attempt = job.attempt;
                 "making a request panicked"
             );
             Exchange {

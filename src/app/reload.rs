@@ -57,7 +57,7 @@ impl Watcher {
     pub(super) fn reload(&mut self, pipeline: &Pipeline) {
         self.digest = digest(&self.source);
         if let Err(error) = self.try_reload(pipeline) {
-            error!(error:% = format!("{error:#}"); "the configuration was not reloaded; the one before stays in force");
+            error!(error:% = format!("{error:#}"), whose = "operator"; "the configuration was not reloaded; the one before stays in force");
         }
     }
 

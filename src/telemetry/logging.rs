@@ -29,8 +29,8 @@ pub fn init(level: LevelFilter, format: LogFormat) -> Result<(), SetLoggerError>
         .target(Target::Stderr)
         .format(move |out, record| {
             let line = match format {
-                LogFormat::Text => line::text(record),
-                LogFormat::Json => line::json(record),
+                LogFormat::Text => line::text_line(record),
+                LogFormat::Json => line::json_line(record),
             };
             writeln!(out, "{line}")
         })
