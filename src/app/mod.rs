@@ -21,6 +21,7 @@ use crate::actors::{Pipeline, PipelineBounds};
 use crate::config::Config;
 use crate::http::{Backlogs, Gateway, Intake};
 use crate::store::{Store, StoreOptions};
+use crate::telemetry;
 use reload::Watcher;
 pub(crate) use reload::level;
 
@@ -38,6 +39,11 @@ pub enum Signal {
     /// Read the configuration again.
     Reload,
 }
+
+/// A part of the service that ended though nobody stopped it: a fault of the service.
+#[derive(Debug, thiserror::Error)]
+#[error("the {0} ended by itself")]
+pub struct EndedByItself(String);
 
 /// How to get at the configuration again.
 pub struct ConfigSource {
@@ -141,14 +147,20 @@ impl App {
                 biased;
                 Some(actor) = self.deaths.recv() => {
                     error!(actor; "an actor ended that must not; the process ends so that it is started again");
-                    bail!("the {actor} actor ended by itself");
+                    return Err(EndedByItself(format!("{actor} actor")).into());
                 }
-                ended = &mut server => bail!("the server ended by itself: {ended:?}"),
+                ended = &mut server => {
+                    error!(error:% = format!("{ended:?}"); "the HTTP server ended; the process ends so that it is started again");
+                    return Err(EndedByItself("server".to_owned()).into());
+                }
                 signal = signals.recv() => match signal {
                     Some(Signal::Reload) => self.watcher.reload(&self.pipeline),
                     Some(Signal::Stop) | None => break,
                 },
-                _ = look.tick() => self.watcher.look(&self.pipeline),
+                _ = look.tick() => {
+                    self.watcher.look(&self.pipeline);
+                    telemetry::tell_repeats();
+                }
             }
         }
         info!("stopping: no new requests; what is in flight is finished");

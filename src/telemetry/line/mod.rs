@@ -60,7 +60,7 @@ pub(super) fn text_line(record: &Record<'_>) -> String {
 }
 
 /// Returns what a record says, bounded.
-fn message(record: &Record<'_>) -> String {
+pub(super) fn message(record: &Record<'_>) -> String {
     short(record.args(), TEXT)
 }
 
