@@ -27,6 +27,7 @@ mod fairness;
 mod guarding;
 mod holding_back;
 mod keys;
+mod logging;
 mod looking_up;
 mod operating;
 mod portal;

@@ -4,6 +4,7 @@ mod app;
 mod client;
 pub(crate) mod customers;
 mod keys;
+pub(crate) mod log_lines;
 mod problems;
 mod process;
 mod raw;
