@@ -1,0 +1,57 @@
+//! Which metrics there are, with which labels, by what Prometheus has scraped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::query::asked;
+
+/// The metrics that were scraped, each with its labels.
+#[derive(Debug, Default)]
+pub(crate) struct Served(BTreeMap<String, BTreeSet<String>>);
+
+impl Served {
+    /// Reads them from the labels of series.
+    pub(crate) fn new(series: &[Value]) -> Self {
+        let mut served = Self::default();
+        for labels in series.iter().filter_map(Value::as_object) {
+            let name = labels["__name__"].as_str().expect("it has a name").to_owned();
+            served.0.entry(name).or_default().extend(labels.keys().cloned());
+        }
+        served
+    }
+
+    /// Says what an expression asks for that is not there.
+    pub(crate) fn missing(&self, expression: &str) -> Option<String> {
+        let asked = asked(expression);
+        let mut known = BTreeSet::new();
+        for (metric, labels) in &asked.metrics {
+            let Some(has) = self.0.get(metric) else {
+                return Some(format!("there is no {metric}"));
+            };
+            if let Some(label) = labels.iter().find(|label| !has.contains(*label)) {
+                return Some(format!("{metric} has no label {label}"));
+            }
+            known.extend(has);
+        }
+        let group = asked.groups.iter().find(|label| !known.contains(label));
+        group.map(|label| format!("nothing of it has a label {label}"))
+    }
+}
+
+#[test]
+fn what_is_not_served_is_named() {
+    let served = Served::new(&[
+        serde_json::json!({"__name__": "up", "job": "x", "instance": "y"}),
+        serde_json::json!({"__name__": "svix_hooks_a", "job": "x", "account": "y"}),
+    ]);
+    let cases = [
+        ("sum by (account) (svix_hooks_a{job=\"x\"}) and on (job) up", None),
+        ("svix_hooks_b + svix_hooks_a", Some("there is no svix_hooks_b")),
+        ("svix_hooks_a{customer=\"x\"}", Some("svix_hooks_a has no label customer")),
+        ("sum by (customer) (svix_hooks_a)", Some("nothing of it has a label customer")),
+    ];
+    for (expression, missing) in cases {
+        assert_eq!(served.missing(expression).as_deref(), missing, "{expression}");
+    }
+}
