@@ -11,10 +11,10 @@ use log::error;
 
 use super::messages::{Deliver, Job, Settled, WorkerCounted};
 use super::traced::Traced;
-use crate::domain::{Answer, TraceParent};
+use crate::domain::{Answer, Notification, TraceParent};
 use crate::store::Store;
 use crate::svix::{Client, ClientOptions, Exchange};
-use crate::telemetry::Traces;
+use crate::telemetry::{Subject, Traces, about};
 
 /// What a pool's threads need to know.
 #[derive(Clone)]
@@ -111,12 +111,20 @@ async fn make_and_report(client: &Client, options: &DeliveryOptions, job: Job) {
 /// gone for good.
 async fn perform(client: &Client, job: &Job, trace: Option<TraceParent>) -> Exchange {
     let request = client.perform(&job.account, &job.notification, &job.step, job.timeout, trace);
+    let request = about(Subject::of_notification(&job.notification, job.attempt), request);
     AssertUnwindSafe(request)
         .catch_unwind()
         .await
         .unwrap_or_else(|_| {
+            let Notification {
+                id,
+                customer,
+                account,
+                ..
+            } = &*job.notification;
             error!(
-                notification:% = job.notification.id, customer:% = job.notification.customer;
+                request = job.notification.request(), notification:% = id, customer:%, account:%,
+                attempt = job.attempt;
                 "making a request panicked"
             );
             Exchange {

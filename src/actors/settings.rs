@@ -54,9 +54,11 @@ impl SettingsActor {
         match &followed {
             Ok(()) => {}
             Err(error) if self.failing || error.is_unavailable() => {
-                debug!(error:%; "changed settings cannot be read; those known stay in force");
+                debug!(error:err = *error; "changed settings cannot be read; those known stay in force");
             }
-            Err(error) => warn!(error:%; "changed settings cannot be read; those known stay in force"),
+            Err(error) => {
+                warn!(error:err = *error; "changed settings cannot be read; those known stay in force")
+            }
         }
         self.failing = followed.is_err();
         followed

@@ -1,9 +1,9 @@
 //! The composition root: builds everything from a configuration, runs it until it is told to stop.
 
+mod instruments;
 mod reload;
 mod secrets;
 mod settings;
-mod telemetry;
 mod traces;
 
 use std::net::{SocketAddr, TcpListener};
@@ -23,7 +23,7 @@ use crate::actors::{Pipeline, PipelineBounds};
 use crate::config::Config;
 use crate::http::{Backlogs, Gateway, HealthMemory, Intake, Scraped, watch_health};
 use crate::store::{Store, StoreOptions};
-use crate::telemetry::{Instruments, Traces};
+use crate::telemetry::{self, Instruments, Traces};
 use reload::Watcher;
 pub(crate) use reload::level;
 
@@ -41,6 +41,11 @@ pub enum Signal {
     /// Read the configuration again.
     Reload,
 }
+
+/// A part of the service that ended though nobody stopped it: a fault of the service.
+#[derive(Debug, thiserror::Error)]
+#[error("the {0} ended by itself")]
+pub struct EndedByItself(String);
 
 /// How to get at the configuration again.
 pub struct ConfigSource {
@@ -79,14 +84,14 @@ impl App {
         let listener = TcpListener::bind(&config.server.listen)
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let address = listener.local_addr()?;
-        let metrics = telemetry::metrics(&config)?;
+        let metrics = instruments::metrics(&config)?;
         let store = Store::open(StoreOptions {
             url: config.store.url.expose().to_owned(),
             lease: Duration::from_millis(config.store.lease_ms),
             max_batch: config.store.max_batch,
             max_waiting: config.store.max_waiting,
             retention: settings::retention(&config.store),
-            watch: Arc::new(telemetry::StoreWatch(metrics.clone())),
+            watch: Arc::new(instruments::StoreWatch(metrics.clone())),
         })
         .await
         .with_context(|| format!("cannot open the store {}", config.store.url))?;
@@ -156,14 +161,20 @@ impl App {
                 biased;
                 Some(actor) = self.deaths.recv() => {
                     error!(actor; "an actor ended that must not; the process ends so that it is started again");
-                    bail!("the {actor} actor ended by itself");
+                    return Err(EndedByItself(format!("{actor} actor")).into());
                 }
-                ended = &mut server => bail!("the server ended by itself: {ended:?}"),
+                ended = &mut server => {
+                    error!(error:% = format!("{ended:?}"); "the HTTP server ended; the process ends so that it is started again");
+                    return Err(EndedByItself("server".to_owned()).into());
+                }
                 signal = signals.recv() => match signal {
                     Some(Signal::Reload) => self.watcher.reload(&self.pipeline),
                     Some(Signal::Stop) | None => break,
                 },
-                _ = look.tick() => self.watcher.look(&self.pipeline),
+                _ = look.tick() => {
+                    self.watcher.look(&self.pipeline);
+                    telemetry::tell_repeats();
+                }
             }
         }
         info!("stopping: no new requests; what is in flight is finished");

@@ -7,7 +7,7 @@ use log::{error, info, warn};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use super::telemetry::machine_now;
+use super::instruments::machine_now;
 use super::{ConfigSource, settings};
 use crate::actors::Pipeline;
 use crate::config::{Config, Level};
@@ -62,7 +62,7 @@ impl Watcher {
         self.digest = digest(&self.source);
         if let Err(error) = self.try_reload(pipeline) {
             self.metrics.reload_refused();
-            error!(error:% = format!("{error:#}"); "the configuration was not reloaded; the one before stays in force");
+            error!(error:% = format!("{error:#}"), whose = "operator"; "the configuration was not reloaded; the one before stays in force");
         }
     }
 

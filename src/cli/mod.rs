@@ -89,7 +89,7 @@ struct ConfigArgs {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Serve { config, sandbox } => serve::run(config.files, sandbox),
+        Command::Serve { config, sandbox } => return serve::run(config.files, sandbox),
         Command::CheckConfig { config } => check_config::run(&config.files),
         Command::Healthcheck { config } => healthcheck::run(&config.files),
         Command::Keys { command } => keys::run(command),

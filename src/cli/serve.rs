@@ -1,20 +1,57 @@
 //! `serve`: runs the service until a signal ends it.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use actix_rt::signal::unix::{SignalKind, signal};
 use anyhow::Context;
-use log::{info, warn};
+use log::{LevelFilter, error, info, warn};
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
-use super::sources;
-use crate::app::{self, App, ConfigSource, Signal};
+use super::{say, sources};
+use crate::app::{self, App, ConfigSource, EndedByItself, Signal};
 use crate::config::{Config, LogFormat, StoreUrl};
 use crate::sandbox::{DEFAULT_APPLICATION, DEFAULT_TOKEN, Sandbox, SandboxOptions};
 use crate::telemetry;
 
-pub(super) fn run(files: Vec<PathBuf>, sandbox: bool) -> anyhow::Result<()> {
+/// Everything that it takes to build the service.
+struct Prepared {
+    config: Config,
+    source: ConfigSource,
+    sandbox: Option<Sandbox>,
+}
+
+/// Whose fault it is that the service cannot run is said like this where it is not the service's own.
+const OPERATOR: Option<&str> = Some("operator");
+
+pub(super) fn run(files: Vec<PathBuf>, sandbox: bool) -> ExitCode {
+    let prepared = prepare(files, sandbox);
+    let as_json = match &prepared {
+        Ok(prepared) => prepared.config.log.format == LogFormat::Json,
+        Err(_) => sources::ask_for_json(),
+    };
+    let served = prepared.and_then(|prepared| {
+        start_log(app::level(prepared.config.log.level), as_json)?;
+        serve(prepared)
+    });
+    telemetry::tell_all_repeats();
+    let Err(error) = served else {
+        return ExitCode::SUCCESS;
+    };
+    if as_json {
+        // Whoever reads the lines of a log reads nothing else. Where it was started already, it stays.
+        let _ = start_log(LevelFilter::Error, as_json);
+        telemetry::set_level(log::max_level().max(LevelFilter::Error));
+        let whose = OPERATOR.filter(|_| !error.is::<EndedByItself>());
+        error!(error:% = format!("{error:#}"), whose; "the service ended with an error");
+    } else {
+        say(&format!("{error:#}"));
+    }
+    ExitCode::FAILURE
+}
+
+fn prepare(files: Vec<PathBuf>, sandbox: bool) -> anyhow::Result<Prepared> {
     sources::read_dotenv()?;
     let sandbox = if sandbox {
         Some(Sandbox::start(SandboxOptions::default()).context("cannot start the Svix stand-in")?)
@@ -25,16 +62,36 @@ pub(super) fn run(files: Vec<PathBuf>, sandbox: bool) -> anyhow::Result<()> {
         let (files, svix_url) = (files.clone(), sandbox.as_ref().map(Sandbox::url));
         move || sources::load(&files).map(|config| forward_to(config, svix_url.as_deref()))
     };
-    let config = load()?;
-    let format = match config.log.format {
-        LogFormat::Text => telemetry::LogFormat::Text,
-        LogFormat::Json => telemetry::LogFormat::Json,
+    Ok(Prepared {
+        config: load()?,
+        source: ConfigSource {
+            files,
+            load: Box::new(load),
+        },
+        sandbox,
+    })
+}
+
+fn start_log(level: LevelFilter, as_json: bool) -> anyhow::Result<()> {
+    let format = if as_json {
+        telemetry::LogFormat::Json
+    } else {
+        telemetry::LogFormat::Text
     };
-    telemetry::init(app::level(config.log.level), format)?;
+    telemetry::init(level, format)?;
     telemetry::watch_panics();
+    Ok(())
+}
+
+fn serve(prepared: Prepared) -> anyhow::Result<()> {
+    let Prepared {
+        config,
+        source,
+        sandbox,
+    } = prepared;
     actix_rt::System::new().block_on(async {
         let signals = signals()?;
-        let app = App::build(config, ConfigSource { files, load: Box::new(load) }).await?;
+        let app = App::build(config, source).await?;
         let address = app.address();
         info!(url:% = format!("http://{address}"); "listening; post events to /notifications");
         if let Some(sandbox) = &sandbox {

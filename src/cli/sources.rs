@@ -14,6 +14,11 @@ pub(super) fn read_dotenv() -> anyhow::Result<()> {
     }
 }
 
+/// Tells whether the environment asks for log lines in JSON, for when there is no configuration to say it.
+pub(super) fn ask_for_json() -> bool {
+    std::env::vars_os().any(|(name, value)| name == "SVIX_HOOKS__LOG__FORMAT" && value == "json")
+}
+
 /// Loads the configuration.
 pub(super) fn load(files: &[PathBuf]) -> anyhow::Result<Config> {
     // A variable that is no text cannot be one of ours.

@@ -112,4 +112,9 @@ impl Notification {
     pub fn payload(&self) -> &[u8] {
         self.event.get(self.payload.clone()).unwrap_or(&self.event)
     }
+
+    /// Returns the id of the request by which it came in.
+    pub fn request(&self) -> Option<&str> {
+        self.call.as_ref().map(|call| call.request.as_str())
+    }
 }

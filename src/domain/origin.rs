@@ -33,3 +33,10 @@ pub struct Origin {
     /// What the customer's filter said; none where there was none.
     pub filter: Option<String>,
 }
+
+impl Origin {
+    /// Returns the id of the request.
+    pub fn request(&self) -> Option<&str> {
+        self.call.as_ref().map(|call| call.request.as_str())
+    }
+}

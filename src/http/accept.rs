@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix::prelude::SendError;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -92,7 +93,8 @@ async fn take(
     match accepted? {
         Accepted::New { notification, lease } => {
             let (id, event_id) = (notification.id, notification.event_id.clone());
-            debug!(notification:% = id, customer:%, event_id:%; "accepted");
+            let account = notification.account.clone();
+            debug!(notification:% = id, customer:%, account:%, attempt = 0, state:%, event_id:%; "accepted");
             slot.into_iter().for_each(Slot::stored);
             if let Some((set, verdict)) = set.zip(verdict) {
                 set.note(&customer, &verdict, notification.accepted_at);
@@ -102,7 +104,13 @@ async fn take(
                 lease,
             });
             if state == State::Queued {
-                announce(gateway, customer.clone(), leased, reservation);
+                let announced = announce(gateway, customer.clone(), leased, reservation);
+                if let Err(error) = announced {
+                    debug!(
+                        notification:% = id, customer:%, account:%, attempt = 0, error:err;
+                        "the supervisor is busy; the notification waits in the store"
+                    );
+                }
             }
             let receipt = Receipt {
                 id,
@@ -212,18 +220,21 @@ async fn repeat(
 }
 
 /// Tells the supervisor. Where that fails, the lease goes back and the notification is found in the store.
-fn announce(gateway: &Gateway, customer: Customer, leased: Option<Leased>, reservation: Option<Reservation>) {
+fn announce(
+    gateway: &Gateway,
+    customer: Customer,
+    leased: Option<Leased>,
+    reservation: Option<Reservation>,
+) -> Result<(), SendError<Notify>> {
     let notify = match (leased, reservation) {
         (Some(leased), Some(reservation)) => Notify::Here {
             leased: Box::new(leased),
             reservation,
         },
         _ if gateway.room.announce(&customer) => Notify::InStore { customer },
-        _ => return,
+        _ => return Ok(()),
     };
-    if let Err(error) = gateway.notify.try_send(notify) {
-        debug!(error:err; "the supervisor is busy; the notification waits in the store");
-    }
+    gateway.notify.try_send(notify)
 }
 
 /// Leaves out what a key of one customer is not to see: the id at Svix would tell whether another customer has posted
@@ -266,6 +277,7 @@ async fn known(
         }
         gateway.store.note_duplicate(customer.clone());
     }
+    debug!(duplicate_of:% = id, customer:%; "posted again");
     let receipt = Receipt {
         id,
         event_id: &event_id,

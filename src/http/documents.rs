@@ -226,8 +226,11 @@ impl Place<'_> {
             SettingChanged::Unchanged(setting) => (setting, false),
             SettingChanged::Refused(there) => return Err(self.failed(there.as_ref())),
         };
-        let (kind, name, version) = (setting.kind, setting.name.as_str(), setting.version);
-        info!(kind:%, name:% = shown(name), version, key = self.caller.key.as_deref().unwrap_or_default(); "settings were written");
+        let (name, version, by) = (shown(&setting.name), setting.version, self.caller.key.as_deref());
+        match setting.kind {
+            SettingKind::Account => info!(account:% = name, version, by; "an account was written"),
+            _ => info!(customer:% = name, version, by; "settings were written"),
+        }
         follow(self.gateway).await;
         let now = DocumentOut::stored(setting);
         Ok(Written {

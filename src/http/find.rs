@@ -89,7 +89,11 @@ async fn payload(gateway: &Gateway, record: &Record) -> Result<Option<Box<RawVal
     let text = payload.and_then(|payload| String::from_utf8(payload.to_vec()).ok());
     let raw = text.and_then(|text| RawValue::from_string(text).ok());
     if raw.is_none() {
-        error!(notification:% = record.id; "the payload of a notification cannot be read");
+        error!(
+            accepted_request = record.origin.request(), notification:% = record.id, customer:% = record.customer,
+            account:% = record.account, attempt = record.progress.attempts;
+            "the payload of a notification cannot be read"
+        );
     }
     Ok(raw)
 }

@@ -130,8 +130,8 @@ pub(super) async fn create(
         }
         SettingChanged::Refused(None) => return Err(Problem::new(Code::Internal, "the key was not stored")),
     };
-    let by = caller.key.as_deref().unwrap_or_default();
-    info!(name:% = shown(&setting.name), by; "a key was made");
+    let by = caller.key.as_deref();
+    info!(key:% = shown(&setting.name), by; "a key was made");
     documents::follow(&gateway).await;
     let location = format!("/keys/{}", path_segment(&setting.name));
     let made = KeyOut {
@@ -205,8 +205,8 @@ pub(super) async fn revoke(
         }
         SettingChanged::Unchanged(_) | SettingChanged::Refused(None) => return Err(absent(&path)),
     }
-    let by = caller.key.as_deref().unwrap_or_default();
-    info!(name:% = shown(&path), by; "a key was revoked");
+    let by = caller.key.as_deref();
+    info!(key:% = shown(&path), by; "a key was revoked");
     documents::follow(&gateway).await;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -73,8 +73,8 @@ pub(super) async fn create(
             return Err(Problem::new(Code::Internal, "the token was not stored"));
         }
     };
-    let by = caller.key.as_deref().unwrap_or_default();
-    info!(customer:%, name = token.name.as_str(), by; "a portal token was made");
+    let by = caller.key.as_deref();
+    info!(customer:%, key = token.name.as_str(), by; "a portal token was made");
     documents::follow(&gateway).await;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/keys/{}", token.name)))

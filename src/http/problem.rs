@@ -5,7 +5,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpResponse, ResponseError};
-use log::error;
+use log::{debug, error};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -350,7 +350,10 @@ impl ResponseError for Problem {
             "code": code,
             "detail": self.detail,
         });
-        if let Some(request) = self.request.clone().or_else(|| subject().request) {
+        let request = self.request.clone().or_else(|| subject().request);
+        // Its words may quote what was posted.
+        debug!(request = request.as_ref().map(RequestId::as_str), status = status.as_u16(), code; "a request was refused");
+        if let Some(request) = request {
             body["requestId"] = json!(request.as_str());
         }
         if !self.errors.is_empty() {

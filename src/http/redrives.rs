@@ -123,7 +123,8 @@ pub(super) async fn create(
         ..Redrive::begun(now)
     };
     gateway.store.add_redrive(redrive.clone()).await?;
-    info!(redrive:% = redrive.id, total, rate = redrive.rate; "a redrive begins");
+    let by = caller.key.as_deref();
+    info!(redrive:% = redrive.id, total, rate = redrive.rate, by; "a redrive begins");
     Ok(HttpResponse::Accepted()
         .insert_header((LOCATION, format!("/redrives/{}", redrive.id)))
         .json(RedriveOut::new(redrive, now, &caller)))
@@ -219,7 +220,7 @@ pub(super) async fn change(
             return Err(Problem::new(Code::RedriveConflict, detail).member("state", json!(redrive.state)));
         }
         if gateway.store.change_redrive(redrive, to, None).await? {
-            info!(redrive = id.as_str(), state:% = to; "an operator changed a redrive");
+            info!(redrive = id.as_str(), state:% = to, by = caller.key.as_deref(); "an operator changed a redrive");
             let redrive = existing(&gateway, &id, &caller).await?;
             return Ok(HttpResponse::Ok().json(RedriveOut::new(redrive, gateway.store.now(), &caller)));
         }
@@ -245,7 +246,11 @@ pub(super) async fn one(
         let detail = format!("the notification is {}; only a dead one can be sent again", record.state);
         return Err(Problem::new(Code::NotDead, detail).member("state", json!(record.state)));
     }
-    info!(notification:% = id, customer:% = record.customer; "an operator sends a dead letter again");
+    info!(
+        accepted_request = record.origin.request(), notification:% = id, customer:% = record.customer,
+        account:% = record.account, attempt = record.progress.attempts, by = caller.key.as_deref();
+        "an operator sends a dead letter again"
+    );
     // Where that is lost, the regular look at the store finds it.
     gateway.redeliver.do_send(Redeliver {
         customer: record.customer.clone(),

@@ -70,7 +70,7 @@ pub(super) async fn rotate(request: HttpRequest, gateway: Data<Gateway>) -> Resu
     }
     documents::follow(&gateway).await;
     let RotationOut { resealed, failed, .. } = rotation;
-    info!(resealed, failed, key = caller.key.as_deref().unwrap_or_default(); "secrets were sealed anew");
+    info!(resealed, failed, by = caller.key.as_deref(); "secrets were sealed anew");
     Ok(HttpResponse::Ok().json(rotation))
 }
 

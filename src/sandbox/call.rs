@@ -56,6 +56,8 @@ pub(super) struct Call<'a> {
     pub(super) idempotency_key: Option<&'a str>,
     /// The value of the `traceparent` header, where it is visible ASCII.
     pub(super) traceparent: Option<&'a str>,
+    /// The value of the `X-Request-Id` header, where it is visible ASCII.
+    pub(super) request_id: Option<&'a str>,
     /// The length of the body in bytes.
     pub(super) body_len: usize,
     /// The message, where one is posted, or what is wrong with it.
@@ -85,6 +87,7 @@ impl<'a> Call<'a> {
             authorization: header(AUTHORIZATION.as_str()),
             idempotency_key: header("idempotency-key"),
             traceparent: header("traceparent"),
+            request_id: header("x-request-id"),
             body_len: body.len(),
             submission,
         }

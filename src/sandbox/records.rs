@@ -31,6 +31,8 @@ pub struct RequestRecord {
     pub idempotency_key: Option<String>,
     /// Its place in a trace, as its `traceparent` header says.
     pub traceparent: Option<String>,
+    /// Its `X-Request-Id`.
+    pub request_id: Option<String>,
     /// The first 16 hex digits of the SHA-256 of its `Authorization` header.
     pub authorization: Option<String>,
     /// Whether its token was the accepted one when it arrived.
@@ -107,6 +109,7 @@ impl Records {
             event_id: call.event_id().map(str::to_owned),
             idempotency_key: call.idempotency_key.map(str::to_owned),
             traceparent: call.traceparent.map(str::to_owned),
+            request_id: call.request_id.map(str::to_owned),
             authorization: call.authorization.map(fingerprint),
             token_accepted,
             status: None,

@@ -84,7 +84,7 @@ impl KnownCustomer {
             Ok(filter) => Some(filter),
             Err(errors) => {
                 let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
-                error!(customer = event.customer, error:% = errors.join("; "); "a customer's filter cannot be used; all its events pass");
+                error!(customer = event.customer, error:% = errors.join("; "), whose = "customer"; "a customer's filter cannot be used; all its events pass");
                 None
             }
         };

@@ -15,6 +15,8 @@ use crate::domain::{AccountName, Customer, Timestamp};
 pub struct BacklogSurvey {
     /// When the walk began; no figure is older.
     pub as_of: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
     /// Everything.
     pub all: Waiting,
     /// By the account that it goes through.
@@ -149,10 +151,11 @@ impl Surveyor {
         }
     }
 
-    /// Ends the walk.
+    /// Ends the walk now.
     #[must_use]
-    pub fn finish(mut self) -> BacklogSurvey {
+    pub fn finish(mut self, now: Timestamp) -> BacklogSurvey {
         self.rank_last();
+        self.survey.ended_at = now;
         let named = self.most.into_sorted_vec().into_iter().map(|Reverse(ranked)| {
             let waiting = Waiting {
                 queued: ranked.queued,
@@ -267,7 +270,7 @@ mod tests {
         for groups in parts {
             surveyor.add(SurveyPart { groups, next: None }, |customer| customer.as_str() == "paused");
         }
-        surveyor.finish()
+        surveyor.finish(Timestamp::from_millis(2000))
     }
 
     fn waiting(queued: u64, at: i64) -> Waiting {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use log::error;
 use tokio::sync::{mpsc, oneshot};
 
 use super::lease::LeasedRow;
@@ -90,6 +91,27 @@ impl Writes {
             ..Self::default()
         });
         accepts.chain(outcomes).chain(duplicates)
+    }
+
+    /// Says what the database did not take, of which there is one.
+    pub(super) fn tell_refused(&self, error: &StoreError) {
+        if let Some(Request { new, .. }) = self.accepts.first() {
+            error!(
+                request = new.origin.request(), notification:% = new.id, customer:% = new.customer,
+                account:% = new.account, attempt = 0, error:err = *error;
+                "a notification cannot be stored"
+            );
+        } else if let Some(Outcome { settlement, .. }) = self.outcomes.first() {
+            let (notification, attempt) = (&settlement.notification, settlement.progress.attempts);
+            error!(
+                request = notification.request(), notification:% = notification.id, customer:% = notification.customer,
+                account:% = notification.account, attempt, error:err = *error;
+                "an outcome cannot be stored; it is kept and tried again"
+            );
+        } else {
+            let customer = self.duplicates.first();
+            error!(customer = customer.map(Customer::as_str), error:err = *error; "a duplicate cannot be counted; it is tried again");
+        }
     }
 }
 

@@ -199,10 +199,8 @@ impl<W: WriteSide> Writer<W> {
     fn refuse(&mut self, writes: Writes, error: StoreError) {
         if error.is_unavailable() {
             self.in_trouble(error.clone());
-        } else if writes.accepts.is_empty() {
-            error!(error:err; "an outcome cannot be stored; it is kept and tried again");
         } else {
-            error!(error:err; "a notification cannot be stored");
+            writes.tell_refused(&error);
         }
         self.put_off(writes, &error);
     }
@@ -223,7 +221,15 @@ impl<W: WriteSide> Writer<W> {
             _ => Trouble::Io,
         };
         if self.condition.note_failing(trouble, self.clock.now()) {
-            warn!(error:err; "the store cannot be written to; accepts are refused until it can");
+            match trouble {
+                Trouble::Unreachable | Trouble::Busy => {
+                    warn!(error:err; "the store cannot be written to; accepts are refused until it can");
+                }
+                _ => error!(
+                    error:err, whose = "operator";
+                    "the store cannot be written to; accepts are refused until somebody sees to it"
+                ),
+            }
         }
         self.trouble = Some(error);
     }

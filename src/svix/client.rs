@@ -135,6 +135,10 @@ impl Client {
         if let Some(trace) = trace {
             request = request.insert_header(("traceparent", trace.to_string()));
         }
+        // Svix tells requests apart without it; it is for those who look for one in its logs or those of a proxy.
+        if let Some(id) = notification.request() {
+            request = request.insert_header(("x-request-id", id));
+        }
         let sent = match outgoing.body {
             Some(body) => {
                 request

@@ -1,18 +1,25 @@
 //! What the service says about itself.
 
+mod counts;
+mod fields;
 mod line;
 mod logging;
 mod metrics;
 mod panics;
+mod repeats;
 mod subject;
 mod traces;
 
 use std::sync::Arc;
 
-pub use logging::{LogFormat, init, set_level};
+pub use counts::{LogCounts, log_counts};
+pub use fields::{FIELDS, Field, HEAD, Kind as FieldKind};
+pub use line::{LINE_MAX, json_line};
+pub use logging::{LogFormat, init, set_level, tell_all_repeats, tell_repeats};
 pub use metrics::{
-    AcceptResult, AccountReading, AccountState, Across, BacklogReading, Described, DiskReading, Kind,
-    LedgerReading, METRICS, Metrics, PipelineReading, Readings, RedriveReading, TEXT_FORMAT, Waiting,
+    AcceptResult, AccountReading, AccountState, Across, BacklogReading, Described, DiskReading,
+    Kind as MetricKind, LedgerReading, METRICS, Metrics, PipelineReading, Readings, RedriveReading,
+    TEXT_FORMAT, Waiting,
 };
 pub use panics::{panics, watch_panics};
 pub use subject::{Subject, about, subject};

@@ -226,7 +226,7 @@ async fn the_check_in_the_background_finds_what_is_lost_or_miscounted_and_tells_
     let log = process.log();
     let told = |what: &str| {
         log.iter()
-            .filter(|line| line.contains("ERROR") && line.contains(what))
+            .filter(|line| line.contains(r#""level":"error""#) && line.contains(what))
             .count()
     };
     assert_eq!((told("acme"), told("globex")), (1, 1), "{log:?}");

@@ -29,6 +29,7 @@ mod guarding;
 mod health;
 mod holding_back;
 mod keys;
+mod logging;
 mod looking_up;
 mod metric_bounds;
 mod metrics;

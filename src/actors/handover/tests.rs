@@ -74,11 +74,11 @@ impl Pool {
             ended,
             job: Job {
                 flight: 0,
-                attempt: 1,
                 due_at: notification.due_at,
                 account: Arc::new(account.unwrap()),
                 notification: Arc::new(notification),
                 step: Step::Send,
+                attempt: 1,
                 timeout: Duration::from_secs(1),
             },
         }

@@ -51,7 +51,7 @@ impl Missing {
             return;
         }
         let absence = self.0.entry(name.clone()).or_insert_with(|| {
-            error!(account:% = name, error = why.as_str(); "notifications wait for an account that cannot be used");
+            error!(account:% = name, error = why.as_str(), whose = "operator"; "notifications wait for an account that cannot be used");
             Absence {
                 since: now,
                 last: Instant::now(),
@@ -112,7 +112,7 @@ impl SupervisorActor {
                 Err(Unusable::Absent) => self.close_lane(&name, ctx),
                 // Another replica may know a master key that this one does not.
                 Err(unusable) => {
-                    error!(account:% = name, error:% = unusable; "an account cannot be used as it is set now; what stood before holds");
+                    error!(account:% = name, error:err = unusable, whose = "operator"; "an account cannot be used as it is set now; what stood before holds");
                 }
             }
         }

@@ -85,7 +85,7 @@ impl SupervisorActor {
             }
         }
         if homeless > 0 {
-            error!(customer:%, count = homeless; "notifications wait for an account that is not configured");
+            error!(customer:%, count = homeless, whose = "operator"; "notifications wait for an account that is not configured");
             // The regular look comes back to them; at once nothing would be other than now.
             return false;
         }

@@ -8,7 +8,7 @@ use log::{debug, error, warn};
 use super::SupervisorActor;
 use super::flight::{Entry, Flight};
 use crate::actors::messages::ScheduleRetry;
-use crate::domain::{Answer, Attempt, Reason, State, Timestamp};
+use crate::domain::{Answer, Attempt, Notification, Reason, State, Timestamp};
 use crate::policy::{Case, Decision, decide};
 use crate::store::Settlement;
 use crate::svix::Exchange;
@@ -75,8 +75,10 @@ impl SupervisorActor {
 
     /// Draws the consequence of a request of which nobody can tell what became of it.
     pub(super) fn conclude_lost(&mut self, flight: Flight, ctx: &mut Context<Self>) {
+        let notification = &flight.entry.notification;
         error!(
-            notification:% = flight.entry.notification.id, customer:% = flight.entry.notification.customer;
+            request = notification.request(), notification:% = notification.id, customer:% = notification.customer,
+            account:% = notification.account, attempt = flight.entry.progress.attempts + 1;
             "the delivery actor ended before it reported on a request"
         );
         let lost = Exchange {
@@ -105,8 +107,7 @@ impl SupervisorActor {
             attempts,
             ..
         } = entry;
-        let customer = notification.customer.clone();
-        let account = notification.account.clone();
+        let (about, attempt) = (notification.clone(), progress.attempts);
         // What an operator sends again says nothing of how long things take.
         let is_timed = state == State::Delivered && notification.redrives == 0;
         let lag = is_timed.then(|| self.around.store.now().since(notification.accepted_at));
@@ -125,19 +126,30 @@ impl SupervisorActor {
         let settled = async move { store.settle(settlement, lease).await }.into_actor(self);
         ctx.spawn(settled.map(move |settled, actor, ctx| {
             drop(reservation);
-            actor.backlog.freed(&customer);
+            let Notification {
+                id,
+                customer,
+                account,
+                ..
+            } = &*about;
+            actor.backlog.freed(customer);
             actor.settling -= 1;
             if settled.is_ok() {
                 let metrics = &actor.around.metrics;
                 metrics.settled(state, reason);
-                lag.iter().for_each(|lag| metrics.delivered_after(&account, *lag));
+                lag.iter().for_each(|lag| metrics.delivered_after(account, *lag));
             }
             match settled {
                 Ok(()) if state == State::Queued => {
+                    let customer = customer.clone();
                     actor.around.retries.do_send(ScheduleRetry { customer, due_at })
                 }
                 Ok(()) => {}
-                Err(error) => error!(error:err, customer:%; "an outcome could not be recorded"),
+                // It is stopping; the next start finds the notification as it was.
+                Err(error) => warn!(
+                    request = about.request(), notification:% = id, customer:%, account:%, attempt, error:err;
+                    "an outcome could not be recorded"
+                ),
             }
             actor.proceed(ctx);
         }));
@@ -161,17 +173,19 @@ fn record(entry: &Entry, started_at: Timestamp, exchange: &Exchange, replica: &s
 fn log_outcome(settlement: &Settlement) {
     let notification = &settlement.notification;
     let (id, customer, account) = (notification.id, &notification.customer, &notification.account);
-    let attempt = settlement.progress.attempts;
+    let (request, attempt) = (notification.request(), settlement.progress.attempts);
     let last = settlement.attempts.last();
     let detail = last.map_or("", |last| last.detail.as_str());
     match (settlement.state, settlement.reason) {
         (State::Queued, _) => {
             let answer = last.map_or("none", |last| last.answer.as_str());
-            debug!(notification:% = id, customer:%, account:%, attempt, answer, error = detail, due:% = settlement.due_at; "tried again later");
+            debug!(request, notification:% = id, customer:%, account:%, attempt, answer, error = detail, due:% = settlement.due_at; "tried again later");
         }
         (state, Some(reason)) => {
-            warn!(notification:% = id, customer:%, account:%, attempt, state:%, reason:%, error = detail; "not delivered");
+            warn!(request, notification:% = id, customer:%, account:%, attempt, state:%, reason:%, error = detail; "not delivered");
         }
-        (state, None) => debug!(notification:% = id, customer:%, account:%, attempt, state:%; "settled"),
+        (state, None) => {
+            debug!(request, notification:% = id, customer:%, account:%, attempt, state:%; "settled");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! tells the stats actor.
 //!
 //! One step is one part of a walk over all that is queued. It takes a tenth of one reading connection at most, so a
-//! small backlog is surveyed every two seconds, and one of a million within a minute. On a shared store each
+//! small backlog is surveyed every two seconds, and one of a million in half a minute to some minutes. On a shared store each
 //! replica does that for itself.
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ impl SurveyActor {
             self.walk = Some((surveyor, place));
             return Duration::ZERO;
         }
-        let survey = Arc::new(surveyor.finish());
+        let survey = Arc::new(surveyor.finish(self.store.now()));
         self.listeners.backlog.do_send(Surveyed { survey });
         self.pace.every
     }

@@ -17,8 +17,9 @@ pub(super) const ACCOUNTS: usize = 20;
 /// Differences of the ledger that a check names.
 const NAMED: usize = 3;
 
-/// How old the last count of what waits may be before nothing is known of it.
+/// How old the last count of what waits may be before nothing is known of it, beside some times as long as it took.
 const SURVEY_AGE: Duration = Duration::from_secs(300);
+const SURVEY_LENGTHS: u32 = 3;
 
 /// What a look at one thing came to.
 #[derive(Debug, Clone)]
@@ -152,8 +153,11 @@ pub(super) fn backlog(survey: Option<&BacklogSurvey>, now: Timestamp, max_age: D
     let Some(survey) = survey else {
         return Finding::new(name, Status::Ok, State::Unknown, "what waits has not been counted yet");
     };
-    let BacklogSurvey { as_of, all, .. } = survey;
-    if now.since(*as_of) > max_age.max(SURVEY_AGE) {
+    let BacklogSurvey {
+        as_of, ended_at, all, ..
+    } = survey;
+    let may_be_old = SURVEY_AGE + ended_at.since(*as_of).saturating_mul(SURVEY_LENGTHS);
+    if now.since(*as_of) > may_be_old {
         let detail = format!("what waits could not be counted since {as_of}");
         return Finding::new(name, Status::Degraded, State::Unknown, detail);
     }

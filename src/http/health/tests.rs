@@ -141,6 +141,7 @@ fn actors_that_are_missing_degrade() {
 fn a_backlog_is_late_once_something_has_been_due_for_too_long() {
     let survey = |due_at: Option<i64>| BacklogSurvey {
         as_of: at(10_000),
+        ended_at: at(10_100),
         all: Waiting {
             queued: 3,
             oldest_at: Some(at(100)),
@@ -185,9 +186,9 @@ fn a_backlog_is_late_once_something_has_been_due_for_too_long() {
         "{}",
         found.detail
     );
-    let found = look(Some(&survey(None)), 10_901);
+    let found = look(Some(&survey(None)), 10_601);
     assert_eq!(verdict(&found), (Status::Degraded, State::Unknown), "the count is too old");
-    assert_eq!(verdict(&look(Some(&survey(None)), 10_899)), fresh);
+    assert_eq!(verdict(&look(Some(&survey(None)), 10_600)), fresh);
 }
 
 #[test]

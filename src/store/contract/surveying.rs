@@ -21,7 +21,7 @@ async fn survey(store: &Store, bounds: (usize, usize), limit: u32) -> BacklogSur
         place = part.next.take();
         surveyor.add(part, |customer| store.directory().is_paused(customer));
         if place.is_none() {
-            return surveyor.finish();
+            return surveyor.finish(store.now());
         }
     }
     panic!("the walk does not come to its end");

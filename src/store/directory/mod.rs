@@ -218,7 +218,7 @@ impl Known {
             }
             // What stood before is closer to what is wanted than nothing.
             Err(error) => {
-                error!(account:% = name, version, error; "an account cannot be read; what stood before holds");
+                error!(account:% = name, version, error, whose = "operator"; "an account cannot be read; what stood before holds");
             }
         }
     }
@@ -226,7 +226,7 @@ impl Known {
     fn apply_to_customer(&mut self, change: &Setting) {
         let Setting { name, version, .. } = change;
         let Ok(customer) = Customer::parse(name) else {
-            return error!(name:?, version; "settings belong to no customer that there can be");
+            return error!(customer = name.as_str(), version; "settings belong to no customer that there can be");
         };
         let before = self.standing(&customer);
         self.unreadable.remove(&customer);
@@ -252,9 +252,9 @@ impl Known {
                 let error = faults.join("; ");
                 self.unreadable.insert(customer.clone());
                 if self.customers.contains_key(&customer) {
-                    return error!(customer:%, version, error:%; "a customer's settings cannot be read; those before stay in force");
+                    return error!(customer:%, version, error:%, whose = "customer"; "a customer's settings cannot be read; those before stay in force");
                 }
-                error!(customer:%, version, error:%; "a customer's settings cannot be read, and none are known from before; it is held");
+                error!(customer:%, version, error:%, whose = "customer"; "a customer's settings cannot be read, and none are known from before; it is held");
                 self.customers.insert(customer, KnownCustomer::held(*version));
             }
         }

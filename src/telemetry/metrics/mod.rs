@@ -22,6 +22,7 @@ use prometheus::{
     Error, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
+use super::counts::log_counts;
 use super::panics::panics;
 use super::traces::span_counts;
 use crate::config;
@@ -29,8 +30,9 @@ use crate::domain::{AccountName, AnswerKind, Reason, State, Timestamp};
 use accounts::Accounts;
 use families::{family, one};
 use names::{
-    ACCEPT_DURATION, ACCEPTS, BUILD_INFO, CONFIG_LAST_RELOAD, CONFIG_RELOADS, HTTP_REQUESTS, PANICS,
-    REPLICAS_LOST, RETRIES, SETTLED, SPANS, STORE_COMMIT_DURATION, STORE_COMMIT_ROWS,
+    ACCEPT_DURATION, ACCEPTS, BUILD_INFO, CONFIG_LAST_RELOAD, CONFIG_RELOADS, HTTP_REQUESTS, LOG_LINES,
+    LOG_LINES_SUMMED, PANICS, REPLICAS_LOST, RETRIES, SETTLED, SPANS, STORE_COMMIT_DURATION,
+    STORE_COMMIT_ROWS,
 };
 pub use names::{Across, Described, Kind, METRICS};
 pub use readings::{
@@ -225,10 +227,18 @@ impl Metrics {
 
     /// Returns what the process knows of itself, and what the rest of telemetry counts.
     fn own(&self) -> impl Iterator<Item = MetricFamily> {
-        let spans = span_counts();
+        let (spans, logged) = (span_counts(), log_counts());
+        let lines = logged
+            .lines
+            .map(|(level, count)| (level.as_str().to_ascii_lowercase(), count));
+        let lines = lines
+            .iter()
+            .map(|(level, count)| ([level.as_str()], *count as f64));
         [
             family(BUILD_INFO, [([env!("CARGO_PKG_VERSION"), self.store], 1.0)]),
             one(PANICS, panics() as f64),
+            family(LOG_LINES, lines),
+            one(LOG_LINES_SUMMED, logged.summed as f64),
             family(
                 SPANS,
                 [

@@ -6,6 +6,7 @@ mod collector;
 pub(crate) mod customers;
 mod exposition;
 mod keys;
+pub(crate) mod log_lines;
 mod problems;
 mod process;
 mod raw;

@@ -3,6 +3,9 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use serde_json::Value;
 
 use super::{Client, environment, eventually, secrecy};
 
@@ -11,7 +14,13 @@ pub(crate) struct TestProcess {
     pub(crate) child: Child,
     pub(crate) client: Client,
     lines: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+    /// Whether each of its lines is to be a JSON object.
+    logs_json: bool,
 }
+
+/// How it logs where a test does not say otherwise.
+const LOG: &[(&str, &str)] = &[("LOG__FORMAT", "json"), ("LOG__LEVEL", "debug")];
 
 impl TestProcess {
     /// Starts a command that ends in the binary, with these settings over the quick ones.
@@ -25,7 +34,10 @@ impl TestProcess {
         settings: &[(&str, &str)],
         left_out: &[&str],
     ) -> Self {
-        let mut environment = environment(settings);
+        let settings: Vec<_> = LOG.iter().chain(settings).copied().collect();
+        let mut environment = environment(&settings);
+        let as_text = ("SVIX_HOOKS__LOG__FORMAT".to_owned(), "text".to_owned());
+        let logs_json = !environment.contains(&as_text);
         environment.retain(|(name, _)| !left_out.iter().any(|key| name.ends_with(key)));
         command
             .envs(environment)
@@ -34,17 +46,24 @@ impl TestProcess {
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let output = BufReader::new(child.stderr.take().expect("it was piped"));
+        let mut output = BufReader::new(child.stderr.take().expect("it was piped"));
         let sink = lines.clone();
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                sink.lock().expect("no reader panics").push(line);
+        let reader = std::thread::spawn(move || {
+            let mut line = String::new();
+            // What a killed process has begun to write is no line.
+            while output.read_line(&mut line).is_ok() && line.ends_with('\n') {
+                line.pop();
+                sink.lock()
+                    .expect("no reader panics")
+                    .push(std::mem::take(&mut line));
             }
         });
         let mut process = Self {
             child,
             client: Client::new(String::new()),
             lines,
+            reader: Some(reader),
+            logs_json,
         };
         eventually("the process listens", async || {
             let url = process.log().iter().find_map(|line| listening_url(line));
@@ -62,6 +81,12 @@ impl TestProcess {
     /// What it has logged so far.
     pub(crate) fn log(&self) -> Vec<String> {
         self.lines.lock().expect("no writer panics").clone()
+    }
+
+    /// What it has logged so far, each line as it was read.
+    pub(crate) fn log_lines(&self) -> Vec<Value> {
+        let read = |line: &String| serde_json::from_str(line).expect("each line is JSON");
+        self.log().iter().map(read).collect()
     }
 
     /// Ends it as a power cut does.
@@ -95,7 +120,12 @@ impl Drop for TestProcess {
         // One that has ended already needs no killing.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        secrecy::note("a log", &self.log().join("\n"));
+        self.reader.take().map(JoinHandle::join);
+        let lines = self.log();
+        if self.logs_json {
+            lines.iter().for_each(|line| secrecy::note_line(line));
+        }
+        secrecy::note("a log", &lines.join("\n"));
         secrecy::settle();
     }
 }

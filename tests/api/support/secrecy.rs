@@ -1,5 +1,6 @@
 //! What must never show: every secret that a test uses is looked for in everything that comes out, which is answers,
-//! log lines, and what is in the store at the end. A test whose service lets one out fails, whatever it is about.
+//! log lines, and what is in the store at the end. A test whose service lets one out fails, whatever it is about; and so
+//! does one whose service writes a log line that is none.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +10,9 @@ use log::kv::{self, Key, Value};
 use log::{LevelFilter, Log, Metadata, Record};
 use serde_json::Value as Json;
 use svix_hooks::sandbox::DEFAULT_TOKEN;
+use svix_hooks::telemetry::json_line;
+
+use super::log_lines;
 
 /// The shortest secret that is looked for, in bytes: shorter ones may be part of anything.
 const SHORTEST: usize = 8;
@@ -17,6 +21,9 @@ static SECRETS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// What came out where nobody could fail at once.
 static LEAKS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// The faults that are told at most.
+const FAULTS: usize = 20;
 
 /// How many log lines were searched.
 static LINES: AtomicUsize = AtomicUsize::new(0);
@@ -85,6 +92,14 @@ pub(super) fn note(what: &str, text: &str) {
     }
 }
 
+/// Notes what is wrong with a line of the log.
+pub(super) fn note_line(line: &str) {
+    let mut faults = lock(&LEAKS);
+    if faults.len() < FAULTS {
+        faults.extend(log_lines::fault(line));
+    }
+}
+
 /// Fails where anything was noted. Where a test is failing already, that is told.
 pub(super) fn settle() {
     let leaks = std::mem::take(&mut *lock(&LEAKS));
@@ -120,6 +135,7 @@ impl Log for Watch {
         let _ = record.key_values().visit(&mut Fields(&mut line));
         LINES.fetch_add(1, Ordering::Relaxed);
         note("a log line", &line);
+        note_line(&json_line(record));
     }
 
     fn flush(&self) {}

@@ -148,7 +148,7 @@ async fn a_survey_comes_to_its_end_whatever_the_rows_hold() {
                     break;
                 }
             }
-            let found = surveyor.finish();
+            let found = surveyor.finish(store.now());
             assert_eq!(found.all.queued, 3, "in parts of {limit}: {statement}");
             assert!(found.all.oldest_at.is_some() && found.overdue.is_some(), "{statement}");
         }
