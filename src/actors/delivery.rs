@@ -7,12 +7,13 @@ use std::time::Duration;
 use actix::{Actor, Handler, Recipient, SyncContext};
 use actix_rt::Runtime;
 use futures_util::FutureExt;
-use log::error;
+use log::{error, trace};
 
 use super::messages::{Deliver, Job, Settled, WorkerCounted};
 use crate::domain::Answer;
 use crate::store::Store;
 use crate::svix::{Client, ClientOptions, Exchange};
+use crate::telemetry::{Subject, about};
 
 /// What a pool's threads need to know.
 #[derive(Clone)]
@@ -82,6 +83,7 @@ impl Handler<Deliver> for DeliveryActor {
 
     fn handle(&mut self, deliver: Deliver, _: &mut SyncContext<Self>) {
         let handover = deliver.begin();
+        trace!("a thread takes batches");
         match &self.tools {
             Some(Tools { client, runtime }) => {
                 let request = |job| make_and_report(client, &self.options, job);
@@ -94,7 +96,9 @@ impl Handler<Deliver> for DeliveryActor {
 
 async fn make_and_report(client: &Client, options: &DeliveryOptions, job: Job) {
     let started_at = options.store.now();
-    let exchange = perform(client, &job).await;
+    // Whatever is told meanwhile, a panic above all, names what it was about.
+    let subject = Subject::of_notification(&job.notification, job.attempt);
+    let exchange = about(subject, perform(client, &job)).await;
     options.outcomes.do_send(Settled {
         flight: job.flight,
         started_at,
@@ -105,20 +109,20 @@ async fn make_and_report(client: &Client, options: &DeliveryOptions, job: Job) {
 /// Makes one request. A panic in it is its outcome and nothing more: a pool thread that unwinds is
 /// gone for good.
 async fn perform(client: &Client, job: &Job) -> Exchange {
-    let request = client.perform(&job.account, &job.notification, &job.step, job.timeout);
+    let request = async {
+        trace!("a request goes out");
+        client
+            .perform(&job.account, &job.notification, &job.step, job.timeout)
+            .await
+    };
     AssertUnwindSafe(request)
         .catch_unwind()
         .await
-        .unwrap_or_else(|_| {
-            error!(
-                notification:% = job.notification.id, customer:% = job.notification.customer;
-                "making a request panicked"
-            );
-            Exchange {
-                answer: Answer::Panicked,
-                status: None,
-                detail: "making the request panicked".to_owned(),
-                duration: Duration::ZERO,
-            }
+        // The hook has told of it.
+        .unwrap_or_else(|_| Exchange {
+            answer: Answer::Panicked,
+            status: None,
+            detail: "making the request panicked".to_owned(),
+            duration: Duration::ZERO,
         })
 }

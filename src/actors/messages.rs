@@ -44,6 +44,8 @@ pub struct Job {
     pub notification: Arc<Notification>,
     /// What it asks of Svix.
     pub step: Step,
+    /// Which request for the notification it is, from 1 on.
+    pub attempt: u32,
     /// How long it may take.
     pub timeout: Duration,
 }

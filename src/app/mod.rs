@@ -23,12 +23,16 @@ use crate::http::{Backlogs, Gateway, Intake};
 use crate::store::{Store, StoreOptions};
 use reload::Watcher;
 pub(crate) use reload::level;
+pub(crate) use settings::replica;
 
 /// The tick of the clock that actix takes its deadlines from, by which they may come too early.
 const CLOCK_TICK: Duration = Duration::from_millis(500);
 
 /// How many accounts may be tried with Svix at once, because somebody asks for that.
 const TRIES: usize = 4;
+
+/// How long the store may take to close where the process must end at once.
+const HASTE: Duration = Duration::from_millis(200);
 
 /// What the process is told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +145,7 @@ impl App {
                 biased;
                 Some(actor) = self.deaths.recv() => {
                     error!(actor; "an actor ended that must not; the process ends so that it is started again");
+                    close_in_haste(self.pipeline, &self.store).await;
                     bail!("the {actor} actor ended by itself");
                 }
                 ended = &mut server => bail!("the server ended by itself: {ended:?}"),
@@ -166,6 +171,13 @@ impl App {
         info!("stopped");
         Ok(())
     }
+}
+
+/// Lets the store write down what waits, as far as that takes no time, because something ended that must not.
+async fn close_in_haste(pipeline: Pipeline, store: &Store) {
+    pipeline.stop();
+    // Whoever starts next finds out what was under way.
+    let _ = tokio::time::timeout(HASTE, store.close(false)).await;
 }
 
 /// Answers the requests that are open and waits for what is in flight.

@@ -1,6 +1,7 @@
 //! `serve`: runs the service until a signal ends it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use actix_rt::signal::unix::{SignalKind, signal};
 use anyhow::Context;
@@ -12,7 +13,13 @@ use super::sources;
 use crate::app::{self, App, ConfigSource, Signal};
 use crate::config::{Config, LogFormat, StoreUrl};
 use crate::sandbox::{DEFAULT_APPLICATION, DEFAULT_TOKEN, Sandbox, SandboxOptions};
-use crate::telemetry;
+use crate::telemetry::{self, ReportOptions, Reports};
+
+/// How long a service that was told to stop waits for what has not been reported yet.
+const CALM_WAIT: Duration = Duration::from_secs(2);
+
+/// How long one does that must be started again soon.
+const HASTY_WAIT: Duration = Duration::from_millis(600);
 
 pub(super) fn run(files: Vec<PathBuf>, sandbox: bool) -> anyhow::Result<()> {
     sources::read_dotenv()?;
@@ -32,7 +39,8 @@ pub(super) fn run(files: Vec<PathBuf>, sandbox: bool) -> anyhow::Result<()> {
     };
     telemetry::init(app::level(config.log.level), format)?;
     telemetry::watch_panics();
-    actix_rt::System::new().block_on(async {
+    let reports = reports(&config)?;
+    let outcome = actix_rt::System::new().block_on(async {
         let signals = signals()?;
         let app = App::build(config, ConfigSource { files, load: Box::new(load) }).await?;
         let address = app.address();
@@ -45,7 +53,24 @@ pub(super) fn run(files: Vec<PathBuf>, sandbox: bool) -> anyhow::Result<()> {
             );
         }
         app.run_until_stopped(signals).await
-    })
+    });
+    if let Some(reports) = reports {
+        reports.flush(if outcome.is_ok() { CALM_WAIT } else { HASTY_WAIT });
+    }
+    outcome
+}
+
+/// Reports faults from now on, where it is said to whom.
+fn reports(config: &Config) -> anyhow::Result<Option<Reports>> {
+    let Some(dsn) = config.sentry.plain_dsn() else {
+        return Ok(None);
+    };
+    let reports = Reports::start(&ReportOptions {
+        dsn,
+        environment: &config.sentry.environment,
+        server_name: &app::replica(config),
+    })?;
+    Ok(Some(reports))
 }
 
 /// Points the configuration at the stand-in, where there is one.

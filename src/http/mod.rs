@@ -39,11 +39,14 @@ mod stats;
 mod timeseries;
 mod unread;
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+use actix_web::{HttpRequest, HttpResponse, Route, guard};
+
+use crate::telemetry;
 
 pub use auth::{ApiKey, Scope};
 pub use backlog::Backlogs;
@@ -69,6 +72,12 @@ pub fn routes(config: &mut ServiceConfig) {
 /// Mounts what is about notifications.
 fn events(config: &mut ServiceConfig) {
     config
+        // What each event passes does without what others have around them: it would take longer than all else here.
+        .service(
+            web::resource("/notifications")
+                .guard(guard::Post())
+                .route(web::post().to(accept::accept)),
+        )
         .service(resource(
             "/notifications",
             [
@@ -177,18 +186,19 @@ fn numbers(config: &mut ServiceConfig) {
 }
 
 /// Makes a resource that answers other methods with what it allows.
-fn resource<const N: usize>(path: &str, routes: [(Method, Route); N]) -> Resource {
+fn resource<const N: usize>(path: &str, routes: [(Method, Route); N]) -> impl HttpServiceFactory + 'static {
     let allowed: Vec<String> = routes.iter().map(|(method, _)| method.to_string()).collect();
     let allowed = allowed.join(", ");
     let resource = routes
         .into_iter()
         .fold(web::resource(path), |resource, (_, route)| resource.route(route));
-    resource.default_service(web::to(move |request: HttpRequest| {
+    let resource = resource.default_service(web::to(move |request: HttpRequest| {
         let detail =
             format!("{} is not allowed here; allowed: {allowed}", problem::shown(request.method().as_str()));
         let problem = Problem::new(Code::MethodNotAllowed, detail).header(ALLOW, &allowed);
         async move { Err::<HttpResponse, _>(problem) }
-    }))
+    }));
+    resource.wrap(telemetry::apart())
 }
 
 async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, Problem> {

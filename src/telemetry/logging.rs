@@ -3,9 +3,10 @@
 use std::io::Write;
 
 use env_logger::{Builder, Target};
-use log::{LevelFilter, SetLoggerError};
+use log::{LevelFilter, Log, SetLoggerError};
+use sentry::integrations::log::{LogFilter, SentryLogger};
 
-use super::line;
+use super::{line, reports};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,14 @@ pub enum LogFormat {
 /// # Errors
 /// When the process logs already.
 pub fn init(level: LevelFilter, format: LogFormat) -> Result<(), SetLoggerError> {
-    Builder::new()
+    log::set_boxed_logger(Box::new(logger(format)))?;
+    set_level(level);
+    Ok(())
+}
+
+/// Makes what lines go through: to standard error, and faults of the service into reports where those are on.
+pub fn logger(format: LogFormat) -> impl Log {
+    let lines = Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("svix_hooks", LevelFilter::Trace)
         // Says as an error whatever callers send that is no HTTP.
@@ -34,9 +42,11 @@ pub fn init(level: LevelFilter, format: LogFormat) -> Result<(), SetLoggerError>
             };
             writeln!(out, "{line}")
         })
-        .try_init()?;
-    set_level(level);
-    Ok(())
+        .build();
+    SentryLogger::with_dest(lines)
+        // What is written is what the log is set up for; the mapper alone decides on reports.
+        .filter(|_| LogFilter::Ignore)
+        .mapper(reports::of_record)
 }
 
 /// Changes from which level on lines are written.

@@ -77,6 +77,7 @@ impl Pool {
                 account: Arc::new(account.unwrap()),
                 notification: Arc::new(notification),
                 step: Step::Send,
+                attempt: 1,
                 timeout: Duration::from_secs(1),
             },
         }

@@ -104,12 +104,14 @@ impl SupervisorActor {
                     let to = lane.credential(&entry).clone();
                     entry.progress.credential = Some(to.credential());
                     let timeout = directory.request_timeout(&notification.customer, to.request_timeout);
+                    let attempt = entry.progress.attempts + 1;
                     let flight = self.take_off(&account, entry, probe, now.after(timeout));
                     jobs.push(Job {
                         flight,
                         account: to,
                         notification,
                         step,
+                        attempt,
                         timeout,
                     });
                     self.turns.join(account);

@@ -75,9 +75,10 @@ pub(super) struct Surroundings {
     pub(super) store: Store,
     pub(super) room: Room,
     pub(super) make_pool: PoolFactory,
+    /// Speaks up before those end whom only the supervisor holds.
+    pub(super) _watch: DeathWatch,
     pub(super) retries: Recipient<ScheduleRetry>,
     pub(super) stats: Recipient<CountsChanged>,
-    pub(super) _watch: DeathWatch,
 }
 
 /// Decides what goes out when, and what becomes of it.

@@ -92,7 +92,7 @@ impl Lane {
             GateState::Limited { until } => warn!(account:%, until:%, error; "svix limits the account"),
             GateState::Circuit { .. } => warn!(account:%, error; "svix is unavailable; only probes go out"),
             GateState::Refused { .. } => {
-                error!(account:%, error; "svix refuses the account's token; its notifications wait");
+                error!(account:%, error, whose = "svix"; "svix refuses the account's token; its notifications wait");
             }
         }
     }
