@@ -175,9 +175,12 @@ impl App {
 
 /// Lets the store write down what waits, as far as that takes no time, because something ended that must not.
 async fn close_in_haste(pipeline: Pipeline, store: &Store) {
-    pipeline.stop();
     // Whoever starts next finds out what was under way.
-    let _ = tokio::time::timeout(HASTE, store.close(false)).await;
+    let closed = tokio::time::timeout(HASTE, store.close(false)).await;
+    // While the store is asked for something its threads are not to end: the end of the process is enough.
+    if closed.is_ok() {
+        pipeline.stop();
+    }
 }
 
 /// Answers the requests that are open and waits for what is in flight.

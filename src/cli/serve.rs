@@ -19,7 +19,7 @@ use crate::telemetry::{self, ReportOptions, Reports};
 const CALM_WAIT: Duration = Duration::from_secs(2);
 
 /// How long one does that must be started again soon.
-const HASTY_WAIT: Duration = Duration::from_millis(600);
+const HASTY_WAIT: Duration = Duration::from_millis(500);
 
 pub(super) fn run(files: Vec<PathBuf>, sandbox: bool) -> anyhow::Result<()> {
     sources::read_dotenv()?;

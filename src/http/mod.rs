@@ -58,6 +58,7 @@ pub fn routes(config: &mut ServiceConfig) {
     let all = web::scope("")
         .wrap(from_fn(unread::hold))
         .wrap(from_fn(request::identify))
+        .configure(accepting)
         .configure(events)
         .configure(settings)
         .configure(numbers)
@@ -72,12 +73,6 @@ pub fn routes(config: &mut ServiceConfig) {
 /// Mounts what is about notifications.
 fn events(config: &mut ServiceConfig) {
     config
-        // What each event passes does without what others have around them: it would take longer than all else here.
-        .service(
-            web::resource("/notifications")
-                .guard(guard::Post())
-                .route(web::post().to(accept::accept)),
-        )
         .service(resource(
             "/notifications",
             [
@@ -199,6 +194,13 @@ fn resource<const N: usize>(path: &str, routes: [(Method, Route); N]) -> impl Ht
         async move { Err::<HttpResponse, _>(problem) }
     }));
     resource.wrap(telemetry::apart())
+}
+
+/// Mounts what every event passes without what the other routes have around them: that takes longer than all else
+/// here does. The resource of the same path answers other methods.
+fn accepting(config: &mut ServiceConfig) {
+    let accept = web::post().to(accept::accept);
+    config.service(web::resource("/notifications").guard(guard::Post()).route(accept));
 }
 
 async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, Problem> {

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use log::Record;
-use sentry::integrations::backtrace::current_stacktrace;
-use sentry::protocol::{Event, Exception, Level, Mechanism, Stacktrace};
+use sentry::protocol::{Event, Exception, Level, Mechanism};
 
 use super::super::panics::{self, without_quotes};
 use super::super::subject;
 use super::fields::{EXTRAS, Fields, TAGS};
 use super::limiter::Site;
+use super::stack;
 
 /// Where in the source a line stands.
 const AT: &str = "at";
@@ -23,17 +23,6 @@ const TAG: usize = 200;
 
 /// The longest text beside the tags, in characters.
 const TEXT: usize = 512;
-
-/// Frames of a stack trace, from where it panicked outwards.
-const FRAMES: usize = 100;
-
-/// Where the way of a panic begins, seen from outside: what is further in is how it is told.
-const PANICKING: [&str; 4] = [
-    "rust_begin_unwind",
-    "__rustc::rust_begin_unwind",
-    "core::panicking::",
-    "std::panicking::",
-];
 
 /// Returns the place in the code that a line tells of.
 pub(super) fn site(record: &Record<'_>, fields: &Fields) -> Site {
@@ -64,12 +53,12 @@ pub(super) fn of(record: &Record<'_>, fields: &Fields) -> Event<'static> {
             "" => message,
             words => without_quotes(words, TEXT),
         };
+        stack::keep(event.event_id);
         event.level = Level::Fatal;
         event.fingerprint = fingerprint(["panic".to_owned(), file, words.clone()]);
         event.exception.values.push(Exception {
             ty: "panic".to_owned(),
             value: Some(words),
-            stacktrace: current_stacktrace().map(from_the_panic),
             mechanism: Some(Mechanism {
                 ty: "panic".to_owned(),
                 handled: Some(false),
@@ -105,15 +94,6 @@ pub(super) fn guard(mut event: Event<'static>) -> Option<Event<'static>> {
         .extra
         .retain(|name, _| name == AT || EXTRAS.contains(&name.as_str()));
     event.contexts.retain(|name, _| CONTEXTS.contains(&name.as_str()));
-    for frame in event
-        .exception
-        .iter_mut()
-        .filter_map(|exception| exception.stacktrace.as_mut())
-        .flat_map(|trace| &mut trace.frames)
-    {
-        frame.vars.clear();
-        frame.in_app.get_or_insert(false);
-    }
     Some(event)
 }
 
@@ -141,29 +121,6 @@ fn tags(fields: &Fields) -> BTreeMap<String, String> {
     tags
 }
 
-/// Leaves out what a panic runs through on its way here, and what is far out.
-fn from_the_panic(mut trace: Stacktrace) -> Stacktrace {
-    let is_panicking = |function: Option<&String>| {
-        function.is_some_and(|name| PANICKING.iter().any(|start| name.starts_with(start)))
-    };
-    // The innermost comes last. What else panicked earlier is further out and stays.
-    if let Some(last) = trace
-        .frames
-        .iter()
-        .rposition(|frame| is_panicking(frame.function.as_ref()))
-    {
-        let outside = trace.frames.iter().take(last + 1);
-        let inside = outside
-            .rev()
-            .take_while(|frame| is_panicking(frame.function.as_ref()))
-            .count();
-        trace.frames.truncate(last + 1 - inside);
-    }
-    let far = trace.frames.len().saturating_sub(FRAMES);
-    trace.frames.drain(..far);
-    trace
-}
-
 fn bounded(text: &str, most: usize) -> String {
     text.chars()
         .map(|character| if character.is_control() { ' ' } else { character })
@@ -173,7 +130,7 @@ fn bounded(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sentry::protocol::{Breadcrumb, Frame, Request, User};
+    use sentry::protocol::{Breadcrumb, Request, User};
 
     use super::*;
     use crate::domain::AccountName;
@@ -224,7 +181,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_fatal_names_what_the_work_was_about_and_shows_where_it_was() {
+    async fn a_panic_is_fatal_and_names_what_the_work_was_about() {
         let subject = Subject {
             account: Some(AccountName::new("operator")),
             attempt: Some(3),
@@ -235,44 +192,7 @@ mod tests {
         assert_eq!(event.level, Level::Fatal);
         assert_eq!((event.tags["account"].as_str(), event.tags["attempt"].as_str()), ("operator", "3"));
         assert_eq!(*event.fingerprint, ["panic", "src/a.rs", "no such thing"]);
-        let exception = event.exception.values.first().unwrap();
-        let trace = exception.stacktrace.as_ref().unwrap();
-        let own = |frame: &&Frame| {
-            frame
-                .function
-                .as_ref()
-                .is_some_and(|name| name.contains("svix_hooks"))
-        };
-        assert!(trace.frames.len() <= FRAMES && trace.frames.iter().any(|frame| own(&frame)));
-    }
-
-    #[test]
-    fn a_stack_trace_ends_where_it_panicked() {
-        let frame = |name: &str| Frame {
-            function: Some(name.to_owned()),
-            ..Frame::default()
-        };
-        let names = [
-            "main",
-            "std::panicking::catch_unwind",
-            "svix_hooks::a",
-            "rust_begin_unwind",
-            "svix_hooks::drop_of_a",
-            "core::panicking::panic_fmt",
-            "rust_begin_unwind",
-            "svix_hooks::telemetry::panics::tell",
-            "sentry::capture",
-        ];
-        let trace = from_the_panic(Stacktrace {
-            frames: names.into_iter().map(frame).collect(),
-            ..Stacktrace::default()
-        });
-        let left: Vec<_> = trace
-            .frames
-            .iter()
-            .filter_map(|frame| frame.function.as_deref())
-            .collect();
-        assert_eq!(left, names[..5]);
+        assert_eq!(event.exception.values[0].value.as_deref(), Some("no such thing"));
     }
 
     #[test]

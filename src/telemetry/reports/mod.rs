@@ -11,6 +11,7 @@ mod event;
 mod fields;
 mod limiter;
 mod pause;
+mod stack;
 mod transport;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +21,6 @@ use std::time::{Duration, Instant};
 use actix_web::middleware::Condition;
 use log::{Level, Record, info};
 use sentry::integrations::actix::Sentry;
-use sentry::integrations::backtrace::ProcessStacktraceIntegration;
 use sentry::integrations::contexts::ContextIntegration;
 use sentry::integrations::log::RecordMapping;
 use sentry::types::Dsn;
@@ -99,10 +99,8 @@ fn client_options(dsn: Dsn, options: &ReportOptions<'_>) -> ClientOptions {
         .server_name(options.server_name.to_owned())
         .default_integrations(false)
         .add_integration(ContextIntegration::new().add_device(false))
-        .add_integration(ProcessStacktraceIntegration::new())
         .max_breadcrumbs(0)
         .before_send(event::guard)
-        .in_app_include(["svix_hooks"])
         .transport(Factory);
     client.dsn = Some(dsn);
     client

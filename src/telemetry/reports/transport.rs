@@ -13,16 +13,13 @@ use sentry::{Envelope, Transport, TransportFactory, TransportOptions};
 use ureq::Agent;
 use ureq::http::Response;
 
-use super::{count, pause};
+use super::{count, pause, stack};
 
 /// Envelopes that wait to be carried.
 const QUEUE: usize = 30;
 
-/// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long carrying one envelope may take in all.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long each step of carrying an envelope may take: the connection, sending it, the answer.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is read of an answer at most, in bytes; only so that the connection can be used again.
 const ANSWER: u64 = 16 * 1024;
@@ -91,8 +88,10 @@ impl Transport for Queue {
 
 fn carry_all(mut carrier: Carrier, receiver: &Receiver<Envelope>, waiting: &Waiting) {
     IS_HERE.set(true);
+    // The first takes long, and a process that dies has little time for it.
+    stack::prepare();
     for envelope in receiver {
-        let carried = catch_unwind(AssertUnwindSafe(|| carrier.carry(&envelope)));
+        let carried = catch_unwind(AssertUnwindSafe(|| carrier.carry(&stack::put_in(envelope))));
         match carried {
             Ok(true) => count::sent(),
             Ok(false) | Err(_) => count::dropped(),
@@ -148,8 +147,13 @@ struct Carrier {
 impl Carrier {
     fn new(options: TransportOptions) -> Self {
         let agent = Agent::config_builder()
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_global(Some(TIMEOUT))
+            // With a limit for all together names would be looked up on a thread of its own each time, and a machine
+            // that has no more threads is what must be reported.
+            .timeout_connect(Some(PATIENCE))
+            .timeout_send_request(Some(PATIENCE))
+            .timeout_send_body(Some(PATIENCE))
+            .timeout_recv_response(Some(PATIENCE))
+            .timeout_recv_body(Some(PATIENCE))
             .http_status_as_error(false)
             // Reports go where the operator has said, and nowhere else.
             .max_redirects(0)
