@@ -7,11 +7,11 @@ use std::time::Duration;
 use actix::{Actor, Handler, Recipient, SyncContext};
 use actix_rt::Runtime;
 use futures_util::FutureExt;
-use log::error;
+use log::{error, trace};
 
 use super::messages::{Deliver, Job, Settled, WorkerCounted};
 use super::traced::Traced;
-use crate::domain::{Answer, Notification, TraceParent};
+use crate::domain::{Answer, TraceParent};
 use crate::store::Store;
 use crate::svix::{Client, ClientOptions, Exchange};
 use crate::telemetry::{Subject, Traces, about};
@@ -85,6 +85,7 @@ impl Handler<Deliver> for DeliveryActor {
 
     fn handle(&mut self, deliver: Deliver, _: &mut SyncContext<Self>) {
         let handover = deliver.begin();
+        trace!("a thread takes batches");
         match &self.tools {
             Some(Tools { client, runtime }) => {
                 let request = |job| make_and_report(client, &self.options, job);
@@ -97,8 +98,10 @@ impl Handler<Deliver> for DeliveryActor {
 
 async fn make_and_report(client: &Client, options: &DeliveryOptions, job: Job) {
     let started_at = options.store.now();
+    // Whatever is told meanwhile, a panic above all, names what it was about.
+    let subject = Subject::of_notification(&job.notification, job.attempt);
     let traced = Traced::begin(&options.traces, &job, started_at);
-    let exchange = perform(client, &job, traced.place()).await;
+    let exchange = about(subject, perform(client, &job, traced.place())).await;
     traced.end(&exchange);
     options.outcomes.do_send(Settled {
         flight: job.flight,
@@ -110,28 +113,20 @@ async fn make_and_report(client: &Client, options: &DeliveryOptions, job: Job) {
 /// Makes one request. A panic in it is its outcome and nothing more: a pool thread that unwinds is
 /// gone for good.
 async fn perform(client: &Client, job: &Job, trace: Option<TraceParent>) -> Exchange {
-    let request = client.perform(&job.account, &job.notification, &job.step, job.timeout, trace);
-    let request = about(Subject::of_notification(&job.notification, job.attempt), request);
+    let request = async {
+        trace!("a request goes out");
+        client
+            .perform(&job.account, &job.notification, &job.step, job.timeout, trace)
+            .await
+    };
     AssertUnwindSafe(request)
         .catch_unwind()
         .await
-        .unwrap_or_else(|_| {
-            let Notification {
-                id,
-                customer,
-                account,
-                ..
-            } = &*job.notification;
-            error!(
-                request = job.notification.request(), notification:% = id, customer:%, account:%,
-                attempt = job.attempt;
-                "making a request panicked"
-            );
-            Exchange {
-                answer: Answer::Panicked,
-                status: None,
-                detail: "making the request panicked".to_owned(),
-                duration: Duration::ZERO,
-            }
+        // The hook has told of it.
+        .unwrap_or_else(|_| Exchange {
+            answer: Answer::Panicked,
+            status: None,
+            detail: "making the request panicked".to_owned(),
+            duration: Duration::ZERO,
         })
 }

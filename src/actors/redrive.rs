@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture};
-use log::{debug, info, warn};
+use log::{debug, info, trace, warn};
 
 use super::death::DeathWatch;
 use super::messages::Redeliver;
@@ -44,6 +44,7 @@ impl RedriveActor {
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
+        trace!("redrives are looked at");
         let store = self.store.clone();
         let round = async move { round(&store).await }.into_actor(self);
         ctx.spawn(round.map(|customers, actor, ctx| {

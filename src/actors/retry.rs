@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Recipient};
+use log::trace;
 
 use super::death::DeathWatch;
 use super::messages::{Redeliver, ScheduleRetry};
@@ -64,6 +65,7 @@ impl Handler<ScheduleRetry> for RetryActor {
         if full || !self.timers.insert((customer.clone(), span)) {
             return;
         }
+        trace!(customer:%, due:% = due_at; "a timer is set");
         ctx.run_later(wait, move |actor, _| {
             let timer = (customer, span);
             actor.timers.remove(&timer);

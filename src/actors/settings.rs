@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseActFuture, WrapFuture,
 };
-use log::{debug, warn};
+use log::{debug, trace, warn};
 
 use super::death::DeathWatch;
 use super::messages::{FollowSettings, SettingsChanged};
@@ -37,6 +37,7 @@ impl SettingsActor {
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
+        trace!("settings are looked at");
         let store = self.store.clone();
         let following = async move { store.follow_settings().await }.into_actor(self);
         ctx.spawn(following.map(|followed, actor, ctx| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Actor, Context, Handler, MessageResult, ResponseFuture};
+use log::trace;
 
 use super::death::DeathWatch;
 use super::messages::{
@@ -84,6 +85,7 @@ impl Handler<GetStats> for StatsActor {
     type Result = ResponseFuture<Result<StatsSnapshot, StoreError>>;
 
     fn handle(&mut self, _: GetStats, _: &mut Context<Self>) -> Self::Result {
+        trace!("the numbers are asked for");
         let (store, counts, started_at) = (self.store.clone(), self.counts.clone(), self.started_at);
         Box::pin(async move {
             Ok(StatsSnapshot {

@@ -26,12 +26,16 @@ use crate::store::{Store, StoreOptions};
 use crate::telemetry::{self, Instruments, Traces};
 use reload::Watcher;
 pub(crate) use reload::level;
+pub(crate) use settings::replica;
 
 /// The tick of the clock that actix takes its deadlines from, by which they may come too early.
 const CLOCK_TICK: Duration = Duration::from_millis(500);
 
 /// How many accounts may be tried with Svix at once, because somebody asks for that.
 const TRIES: usize = 4;
+
+/// How long the store may take to close where the process must end at once.
+const HASTE: Duration = Duration::from_millis(200);
 
 /// What the process is told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +165,7 @@ impl App {
                 biased;
                 Some(actor) = self.deaths.recv() => {
                     error!(actor; "an actor ended that must not; the process ends so that it is started again");
+                    close_in_haste(self.pipeline, &self.store).await;
                     return Err(EndedByItself(format!("{actor} actor")).into());
                 }
                 ended = &mut server => {
@@ -199,6 +204,16 @@ impl App {
             .context("the store did not close well")?;
         info!("stopped");
         Ok(())
+    }
+}
+
+/// Lets the store write down what waits, as far as that takes no time, because something ended that must not.
+async fn close_in_haste(pipeline: Pipeline, store: &Store) {
+    // Whoever starts next finds out what was under way.
+    let closed = tokio::time::timeout(HASTE, store.close(false)).await;
+    // While the store is asked for something its threads are not to end: the end of the process is enough.
+    if closed.is_ok() {
+        pipeline.stop();
     }
 }
 

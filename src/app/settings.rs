@@ -202,7 +202,7 @@ fn api_key(key: &config::Key) -> anyhow::Result<ApiKey> {
 }
 
 /// Returns what this process is called: as configured, or as the machine is.
-fn replica(config: &Config) -> String {
+pub(crate) fn replica(config: &Config) -> String {
     if !config.server.name.is_empty() {
         return config.server.name.clone();
     }

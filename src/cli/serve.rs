@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use actix_rt::signal::unix::{SignalKind, signal};
 use anyhow::Context;
@@ -13,7 +14,13 @@ use super::{say, sources};
 use crate::app::{self, App, ConfigSource, EndedByItself, Signal};
 use crate::config::{Config, LogFormat, StoreUrl};
 use crate::sandbox::{DEFAULT_APPLICATION, DEFAULT_TOKEN, Sandbox, SandboxOptions};
-use crate::telemetry;
+use crate::telemetry::{self, ReportOptions, Reports};
+
+/// How long a service that was told to stop waits for what has not been reported yet.
+const CALM_WAIT: Duration = Duration::from_secs(2);
+
+/// How long one does that must be started again soon.
+const HASTY_WAIT: Duration = Duration::from_millis(500);
 
 /// Everything that it takes to build the service.
 struct Prepared {
@@ -89,7 +96,8 @@ fn serve(prepared: Prepared) -> anyhow::Result<()> {
         source,
         sandbox,
     } = prepared;
-    actix_rt::System::new().block_on(async {
+    let reports = reports(&config)?;
+    let outcome = actix_rt::System::new().block_on(async {
         let signals = signals()?;
         let app = App::build(config, source).await?;
         let address = app.address();
@@ -102,7 +110,24 @@ fn serve(prepared: Prepared) -> anyhow::Result<()> {
             );
         }
         app.run_until_stopped(signals).await
-    })
+    });
+    if let Some(reports) = reports {
+        reports.flush(if outcome.is_ok() { CALM_WAIT } else { HASTY_WAIT });
+    }
+    outcome
+}
+
+/// Reports faults from now on, where it is said to whom.
+fn reports(config: &Config) -> anyhow::Result<Option<Reports>> {
+    let Some(dsn) = config.sentry.plain_dsn() else {
+        return Ok(None);
+    };
+    let reports = Reports::start(&ReportOptions {
+        dsn,
+        environment: &config.sentry.environment,
+        server_name: &app::replica(config),
+    })?;
+    Ok(Some(reports))
 }
 
 /// Points the configuration at the stand-in, where there is one.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use sentry::types::Dsn;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -168,6 +169,13 @@ impl Findings {
             &store.url,
             "sqlite:// and the path of a file, such as sqlite://svix-hooks.db, or postgres:// and the place of a \
              database, such as postgres://user@host/database",
+        );
+        let dsn = sentry.plain_dsn().map(str::parse::<Dsn>);
+        self.check(
+            dsn.is_none_or(|dsn| dsn.is_ok()),
+            "sentry.dsn",
+            (),
+            "a DSN as Sentry shows it in the settings of a project, such as https://key@host/1",
         );
         self.check(
             (1..=64).contains(&sentry.environment.chars().count())
@@ -364,6 +372,10 @@ mod tests {
                 "accounts.allowed_networks[1] is \"10.0.0.0/33\"; it must be a network, such as 10.0.0.0/8",
                 "no such network",
             ),
+            ("SENTRY__DSN", "plain-key", "a DSN as Sentry shows it", "no URL"),
+            ("SENTRY__DSN", "https://sentry.test/plain-key", "a DSN as Sentry shows it", "no key"),
+            ("SENTRY__DSN", "https://plain-key@sentry.test/", "a DSN as Sentry shows it", "no project"),
+            ("SENTRY__DSN", "udp://plain-key@sentry.test/1", "a DSN as Sentry shows it", "no HTTP"),
             ("AUTH__KEYS", "plain-key", "name:scope+scope:hash", "a key in clear"),
             ("AUTH__KEYS", "a:read:plain-key", "64 hex digits", "a key in clear"),
             ("AUTH__KEYS", "a:rule:sha256:00", "one of `ingest`", "no such scope"),

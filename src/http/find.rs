@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use log::error;
+use log::{error, trace};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -51,6 +51,7 @@ pub(super) async fn find(
     let id: NotificationId = path
         .parse()
         .map_err(|error| Problem::new(Code::NotFound, format!("{} {error}", shown(&path))))?;
+    trace!("a notification is looked up");
     let record = gateway.store.find(id).await?;
     let record = record
         .filter(|record| caller.sees(&record.customer))

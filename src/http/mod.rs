@@ -41,11 +41,14 @@ mod timeseries;
 mod told;
 mod unread;
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+use actix_web::{HttpRequest, HttpResponse, Route, guard};
+
+use crate::telemetry;
 
 pub use auth::{ApiKey, Scope};
 pub use backlog::Backlogs;
@@ -60,6 +63,7 @@ pub fn routes(config: &mut ServiceConfig) {
     let all = web::scope("")
         .wrap(from_fn(unread::hold))
         .wrap(from_fn(request::identify))
+        .configure(accepting)
         .configure(events)
         .configure(settings)
         .configure(numbers)
@@ -183,18 +187,26 @@ fn numbers(config: &mut ServiceConfig) {
 }
 
 /// Makes a resource that answers other methods with what it allows.
-fn resource<const N: usize>(path: &str, routes: [(Method, Route); N]) -> Resource {
+fn resource<const N: usize>(path: &str, routes: [(Method, Route); N]) -> impl HttpServiceFactory + 'static {
     let allowed: Vec<String> = routes.iter().map(|(method, _)| method.to_string()).collect();
     let allowed = allowed.join(", ");
     let resource = routes
         .into_iter()
         .fold(web::resource(path), |resource, (_, route)| resource.route(route));
-    resource.default_service(web::to(move |request: HttpRequest| {
+    let resource = resource.default_service(web::to(move |request: HttpRequest| {
         let detail =
             format!("{} is not allowed here; allowed: {allowed}", problem::shown(request.method().as_str()));
         let problem = Problem::new(Code::MethodNotAllowed, detail).header(ALLOW, &allowed);
         async move { Err::<HttpResponse, _>(problem) }
-    }))
+    }));
+    resource.wrap(telemetry::apart())
+}
+
+/// Mounts what every event passes without what the other routes have around them: that takes longer than all else
+/// here does. The resource of the same path answers other methods.
+fn accepting(config: &mut ServiceConfig) {
+    let accept = web::post().to(accept::accept);
+    config.service(web::resource("/notifications").guard(guard::Post()).route(accept));
 }
 
 async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, Problem> {

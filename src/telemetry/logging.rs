@@ -7,10 +7,11 @@ use std::time::Instant;
 use env_logger::{Builder, Logger, Target};
 use log::kv::{ToValue, Value};
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
+use sentry::integrations::log::{LogFilter, SentryLogger};
 
 use super::counts::{count_line, count_summed};
-use super::line;
 use super::repeats::{Repeats, Words};
+use super::{line, reports};
 
 /// How long a window is in which each place in the source writes a bounded number of lines, in seconds.
 const WINDOW_S: u64 = 10;
@@ -31,7 +32,14 @@ pub enum LogFormat {
 /// # Errors
 /// When the process logs already.
 pub fn init(level: LevelFilter, format: LogFormat) -> Result<(), SetLoggerError> {
-    let inner = Builder::new()
+    log::set_boxed_logger(Box::new(logger(format)))?;
+    set_level(level);
+    Ok(())
+}
+
+/// Makes what lines go through: to standard error, and faults of the service into reports where those are on.
+pub fn logger(format: LogFormat) -> impl Log {
+    let lines = Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("svix_hooks", LevelFilter::Trace)
         // Says as an error whatever callers send that is no HTTP.
@@ -45,9 +53,10 @@ pub fn init(level: LevelFilter, format: LogFormat) -> Result<(), SetLoggerError>
             writeln!(out, "{line}")
         })
         .build();
-    log::set_boxed_logger(Box::new(Limited(inner)))?;
-    set_level(level);
-    Ok(())
+    SentryLogger::with_dest(Limited(lines))
+        // What is written is what the log is set up for; the mapper alone decides on reports.
+        .filter(|_| LogFilter::Ignore)
+        .mapper(reports::of_record)
 }
 
 /// Changes from which level on lines are written.

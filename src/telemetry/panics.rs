@@ -31,16 +31,17 @@ fn tell(panic: &PanicHookInfo<'_>) {
     let words = payload.downcast_ref::<&str>().copied();
     let words = words.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     error!(
-        target: TARGET, thread = thread.name().unwrap_or("unnamed"), location, panic = without_quotes(words.unwrap_or_default());
+        target: TARGET, thread = thread.name().unwrap_or("unnamed"), location, panic = without_quotes(words.unwrap_or_default(), WORDS);
         "something panicked: a fault of the service"
     );
 }
 
-/// Leaves out what stands between quotes: the words of a panic may quote what was worked on.
-fn without_quotes(words: &str) -> String {
+/// Leaves out what stands between quotes, and all after so many characters: the words of a panic or of an error may
+/// quote what was worked on.
+pub(super) fn without_quotes(words: &str, most: usize) -> String {
     let mut text = String::new();
     let mut open: Option<char> = None;
-    for character in words.chars().take(WORDS) {
+    for character in words.chars().take(most) {
         match open {
             Some(quote) if character == quote => {
                 open = None;
@@ -75,8 +76,8 @@ mod tests {
             ("called `unwrap` on \"secret", "called `…` on \"…", "cut off"),
         ];
         for (words, told, why) in table {
-            assert_eq!(without_quotes(words), told, "{why}");
+            assert_eq!(without_quotes(words, WORDS), told, "{why}");
         }
-        assert!(without_quotes(&"x".repeat(10_000)).len() <= WORDS);
+        assert!(without_quotes(&"x".repeat(10_000), WORDS).len() <= WORDS);
     }
 }

@@ -12,7 +12,7 @@ mod tests;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture};
-use log::{debug, error, info, warn};
+use log::{debug, error, info, trace, warn};
 
 use super::death::DeathWatch;
 use super::messages::{LedgerCheck, LedgerChecked};
@@ -93,6 +93,7 @@ impl AuditActor {
     }
 
     fn step(&mut self, ctx: &mut Context<Self>) {
+        trace!("a minute is compared");
         let ended = self.store.now().before(self.pace.age).minute();
         let look = self.walk.next(ended, &self.known);
         let begun = Instant::now();

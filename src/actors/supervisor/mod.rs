@@ -76,10 +76,11 @@ pub(super) struct Surroundings {
     pub(super) store: Store,
     pub(super) room: Room,
     pub(super) make_pool: PoolFactory,
+    /// Speaks up before those end whom only the supervisor holds.
+    pub(super) _watch: DeathWatch,
     pub(super) retries: Recipient<ScheduleRetry>,
     pub(super) stats: Recipient<CountsChanged>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) _watch: DeathWatch,
 }
 
 /// Decides what goes out when, and what becomes of it.

@@ -90,6 +90,7 @@ pub const FIELDS: &[Field] = &[
     text("svix", "Where the stand-in for Svix listens."),
     text("messages", "Where the stand-in shows its messages."),
     text("faults", "Where the stand-in is told to fail."),
+    number("spans", "The spans that were lost."),
     text("thread", "The thread that panicked."),
     text("location", "Where in the source."),
     text("panic", "The words of the panic, without what they quote."),

@@ -24,6 +24,7 @@ use prometheus::{
 
 use super::counts::log_counts;
 use super::panics::panics;
+use super::reports::report_counts;
 use super::traces::span_counts;
 use crate::config;
 use crate::domain::{AccountName, AnswerKind, Reason, State, Timestamp};
@@ -31,7 +32,7 @@ use accounts::Accounts;
 use families::{family, one};
 use names::{
     ACCEPT_DURATION, ACCEPTS, BUILD_INFO, CONFIG_LAST_RELOAD, CONFIG_RELOADS, HTTP_REQUESTS, LOG_LINES,
-    LOG_LINES_SUMMED, PANICS, REPLICAS_LOST, RETRIES, SETTLED, SPANS, STORE_COMMIT_DURATION,
+    LOG_LINES_SUMMED, PANICS, REPLICAS_LOST, REPORTS, RETRIES, SETTLED, SPANS, STORE_COMMIT_DURATION,
     STORE_COMMIT_ROWS,
 };
 pub use names::{Across, Described, Kind, METRICS};
@@ -227,7 +228,7 @@ impl Metrics {
 
     /// Returns what the process knows of itself, and what the rest of telemetry counts.
     fn own(&self) -> impl Iterator<Item = MetricFamily> {
-        let (spans, logged) = (span_counts(), log_counts());
+        let (spans, reports, logged) = (span_counts(), report_counts(), log_counts());
         let lines = logged
             .lines
             .map(|(level, count)| (level.as_str().to_ascii_lowercase(), count));
@@ -239,6 +240,13 @@ impl Metrics {
             one(PANICS, panics() as f64),
             family(LOG_LINES, lines),
             one(LOG_LINES_SUMMED, logged.summed as f64),
+            family(
+                REPORTS,
+                [
+                    (["sent"], reports.sent as f64),
+                    (["dropped"], reports.dropped as f64),
+                ],
+            ),
             family(
                 SPANS,
                 [

@@ -89,7 +89,7 @@ impl Export {
         };
         match self.losses.note(span_counts().dropped, error, Instant::now()) {
             Some(News::Lost { spans, error }) => warn!(
-                whose = "operator", spans, error;
+                spans, error;
                 "spans are lost: the collector of traces does not take them; deliveries go on"
             ),
             Some(News::Mended) => info!("the collector of traces takes spans again"),

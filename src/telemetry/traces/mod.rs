@@ -157,7 +157,7 @@ impl Traces {
         if let Some(ended) = ended
             && tokio::time::timeout(STOPPING, ended).await.is_err()
         {
-            warn!(whose = "operator"; "the collector of traces did not take the last spans in time; they are lost");
+            warn!("the collector of traces did not take the last spans in time; they are lost");
         }
     }
 }

@@ -56,6 +56,11 @@ impl TestApp {
     /// Stops the service as SIGTERM does, and waits for its end.
     pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
         let _ = self.signals.send(Signal::Stop);
+        self.ended().await
+    }
+
+    /// Waits for the end that it comes to.
+    pub(crate) async fn ended(&mut self) -> anyhow::Result<()> {
         let thread = self.thread.take().expect("it runs");
         tokio::task::spawn_blocking(move || thread.join())
             .await?

@@ -43,7 +43,7 @@ pub(crate) fn keep(secret: &str) {
 pub(super) fn keep_settings(settings: &[(String, String)]) {
     keep(DEFAULT_TOKEN);
     for (name, value) in settings {
-        if name.ends_with("__TOKEN") {
+        if name.ends_with("__TOKEN") || name.ends_with("__DSN") {
             keep(value);
         } else if name.ends_with("SECRETS__KEYS") {
             value.split(',').for_each(|key| keep(key.trim()));
@@ -84,7 +84,7 @@ pub(crate) fn search(what: &str, text: &str) {
 }
 
 /// The same where nobody can fail at once.
-pub(super) fn note(what: &str, text: &str) {
+pub(crate) fn note(what: &str, text: &str) {
     if let Some(secret) = find(text) {
         let start = text.find(&secret).unwrap_or_default();
         let around = text.get(start.saturating_sub(100)..start + secret.len());
@@ -117,12 +117,15 @@ pub(crate) fn lines() -> usize {
 pub(super) fn watch_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        log::set_logger(&Watch).expect("no other logger");
-        log::set_max_level(LevelFilter::Debug);
+        // Whoever has set another one lets it search, too.
+        if log::set_logger(&Watch).is_ok() {
+            log::set_max_level(LevelFilter::Debug);
+        }
     });
 }
 
-struct Watch;
+/// Searches log lines.
+pub(crate) struct Watch;
 
 impl Log for Watch {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
