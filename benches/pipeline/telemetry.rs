@@ -21,6 +21,9 @@ use crate::settings::Settings;
 /// The share of the rate without telemetry that must remain.
 const FLOOR: f64 = 0.92;
 
+/// Traces that are told in a second, as by default.
+const TRACES: &str = "100";
+
 /// How often the numbers are asked for.
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -41,6 +44,7 @@ pub(crate) async fn measure(
         ("SVIX_HOOKS__LOG__FORMAT", "json"),
         ("SVIX_HOOKS__SENTRY__DSN", dsn.as_str()),
         ("SVIX_HOOKS__TRACES__ENDPOINT", endpoint.as_str()),
+        ("SVIX_HOOKS__TRACES__MAX_PER_SECOND", TRACES),
     ];
     let places = [
         Place::new(directory, "silent")?,
@@ -85,7 +89,8 @@ pub(crate) async fn measure(
         compared_with: format!("{:.0}/s", median(off)),
         ratio: Some(ratio),
         remark: format!(
-            "medians of pairs ({}); every event in a trace of its caller's; {scrapes} scrapes, {told} batches of spans",
+            "medians of pairs ({}); what is counted is counted in both; every event in a trace of its caller's, of which \
+             {TRACES} a second are told; {scrapes} scrapes, {told} batches of spans",
             shown.join(", ")
         ),
     })?;

@@ -1,6 +1,6 @@
 //! The HTTP request by which a notification came in: what it is called, and which trace it belongs to.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ pub struct RequestIdError;
 impl RequestId {
     /// Makes one that no other request has.
     pub fn generate() -> Self {
-        Self(uuid::Uuid::new_v4().simple().to_string().into())
+        let mut text = [0; uuid::fmt::Simple::LENGTH];
+        Self((*uuid::Uuid::new_v4().simple().encode_lower(&mut text)).into())
     }
 
     /// Lends its text.
@@ -62,7 +63,9 @@ pub struct TraceParentError;
 impl TraceParent {
     /// Returns the trace as hex digits.
     pub fn trace_id(&self) -> String {
-        hex(&self.trace)
+        let mut text = [0; 32];
+        write_hex(&self.trace, &mut text);
+        String::from_utf8_lossy(&text).into_owned()
     }
 }
 
@@ -92,7 +95,11 @@ impl FromStr for TraceParent {
 
 impl fmt::Display for TraceParent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-{}-{:02x}", hex(&self.trace), hex(&self.span), u8::from(self.sampled))
+        let mut text = *b"00-                                -                -00";
+        write_hex(&self.trace, &mut text[3..35]);
+        write_hex(&self.span, &mut text[36..52]);
+        text[54] += u8::from(self.sampled);
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -105,12 +112,13 @@ pub struct Call {
     pub trace: Option<TraceParent>,
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+/// Writes bytes as lower-case hex digits, two a byte.
+fn write_hex(bytes: &[u8], digits: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (byte, pair) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
+        let [high, low] = [byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]);
+        pair.copy_from_slice(&[high, low]);
+    }
 }
 
 /// Reads lower-case hex digits, two a byte.

@@ -122,7 +122,12 @@ fn accepted(record: &Record, caller: &Caller) -> Happened {
     Happened {
         at: record.accepted_at,
         what: What::Accepted {
-            request: origin.call.as_ref().map(|call| call.request.to_string()),
+            // What callers call their requests is between them and the operator.
+            request: origin
+                .call
+                .as_ref()
+                .filter(|_| caller.customer.is_none())
+                .map(|call| call.request.to_string()),
             by: caller.shown(origin.key.clone()),
             customer: record.customer.clone(),
             customer_from: origin

@@ -108,8 +108,14 @@ impl SupervisorActor {
             ..
         } = entry;
         let (about, attempt) = (notification.clone(), progress.attempts);
-        // What an operator sends again says nothing of how long things take.
-        let is_timed = state == State::Delivered && notification.redrives == 0;
+        // What an operator sends again, or what a customer's own rate holds back, says nothing of how long things take.
+        let has_rate = self
+            .around
+            .store
+            .directory()
+            .rate(&notification.customer)
+            .is_some();
+        let is_timed = state == State::Delivered && notification.redrives == 0 && !has_rate;
         let lag = is_timed.then(|| self.around.store.now().since(notification.accepted_at));
         let settlement = Settlement {
             notification,

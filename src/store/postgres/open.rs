@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use log::warn;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
@@ -19,6 +20,10 @@ use crate::store::retention::Retention;
 
 /// Connections that read beside the writer; one of them listens.
 const READERS: u32 = 5;
+
+/// How long a change of the tables waits for those who use them, and how long it leaves them alone before it tries again.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
 /// Each statement of the writer finds its few rows by an index. Left to choose, the server plans while the
 /// tables are empty and then reads them from end to end for as long as it keeps the plan.
@@ -79,14 +84,36 @@ pub(in crate::store) async fn open(
     })
 }
 
-/// Brings the tables up to date, which may take as long as it takes.
+/// Brings the tables up to date, which may take as long as it takes. It does not wait long for a table that somebody
+/// else holds: whatever other replicas ask of that table waits behind it.
 async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), StoreError> {
-    let options = options.clone().options([("statement_timeout", "0")]);
-    let mut connection = in_time(async { Ok(PgConnection::connect_with(&options).await?) }).await?;
-    let migrated = MIGRATIONS.run(&mut connection).await;
-    migrated.map_err(|error| match error {
-        MigrateError::Execute(source) => source.into(),
-        error => StoreError::Migrate(error.into()),
-    })?;
-    Ok(connection.close().await?)
+    let options = options
+        .clone()
+        .options([("statement_timeout", "0")])
+        .options([("lock_timeout", LOCK_PATIENCE.as_millis().to_string())]);
+    loop {
+        let mut connection = in_time(async { Ok(PgConnection::connect_with(&options).await?) }).await?;
+        match MIGRATIONS.run(&mut connection).await {
+            Ok(()) => return Ok(connection.close().await?),
+            Err(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _))
+                if is_held(&source) =>
+            {
+                warn!(
+                    "the tables cannot be brought up to date while others hold them, such as a dump or another replica \
+                     that is at it; tried again"
+                );
+                connection.close_hard().await?;
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            Err(MigrateError::Execute(source)) => return Err(source.into()),
+            Err(error) => return Err(StoreError::Migrate(error.into())),
+        }
+    }
+}
+
+/// Tells whether a lock was not had in time (`lock_not_available`).
+fn is_held(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|error| error.code().as_deref() == Some("55P03"))
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::migrate::Migrator;
+use sqlx::{ConnectOptions, Connection};
 
 use super::TestDatabase;
 use crate::domain::State;
@@ -35,12 +35,11 @@ async fn a_schema_of_a_later_version_is_refused() {
     assert!(matches!(refused, Err(crate::store::StoreError::Migrate(_))));
 }
 
-#[tokio::test]
-async fn what_waited_in_an_older_database_waits_still() {
-    let database = TestDatabase::new().await;
+/// Gives a database the tables of the steps before this one.
+async fn make_older(database: &TestDatabase, version: i64) {
     let older: Vec<_> = MIGRATIONS
         .iter()
-        .filter(|step| step.version < 3)
+        .filter(|step| step.version < version)
         .cloned()
         .collect();
     let older = Migrator {
@@ -49,6 +48,36 @@ async fn what_waited_in_an_older_database_waits_still() {
     };
     let mut connection = database.options().connect().await.unwrap();
     older.run(&mut connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_version_that_waits_for_a_long_look_holds_up_nobody_else() {
+    let database = TestDatabase::new().await;
+    make_older(&database, 10).await;
+    let mut look = database.options().connect().await.unwrap();
+    let mut look = look.begin().await.unwrap();
+    sqlx::query("SELECT count(*) FROM notifications")
+        .execute(&mut *look)
+        .await
+        .unwrap();
+    let opening = database.open();
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'";
+    let looking = async {
+        eventually("it waits for the table", async || database.number(waits).await > 0).await;
+        // What comes behind it in the table's queue waits as long as it does.
+        let asked = database.number("SELECT count(*) FROM notifications");
+        let answered = tokio::time::timeout(Duration::from_secs(20), asked).await;
+        look.commit().await.unwrap();
+        answered
+    };
+    let (_, answered) = futures_util::future::join(opening, looking).await;
+    assert_eq!(answered, Ok(0), "others are held up as long as the look takes");
+}
+
+#[tokio::test]
+async fn what_waited_in_an_older_database_waits_still() {
+    let database = TestDatabase::new().await;
+    make_older(&database, 3).await;
     // A replica that died held the first; the second has been settled.
     database
         .tamper(
