@@ -9,7 +9,8 @@ use crate::domain::{Call, Customer, NotificationId, State};
 use crate::envelope::EnvelopeCode;
 use crate::telemetry::{AcceptResult, Metrics, Side, Span, Traces};
 
-/// An acceptance under way. Where the caller goes away meanwhile, it is not counted, and its span ends as it is.
+/// An acceptance under way. Where the caller goes away meanwhile, it is not counted, and its span ends as it is; where
+/// something panics, the caller is told of a fault, and so is whoever counts.
 pub(super) struct Told<'a> {
     began: Instant,
     result: AcceptResult,
@@ -79,11 +80,11 @@ impl<'a> Told<'a> {
     }
 
     /// Ends it with the answer.
-    pub(super) fn end(self, answer: &Result<HttpResponse, Problem>) {
+    pub(super) fn end(mut self, answer: &Result<HttpResponse, Problem>) {
         let code = answer.as_ref().err().map(Problem::code);
         let result = code.map_or(self.result, AcceptResult::Refused);
         self.metrics.accepted(result, self.began.elapsed());
-        let Some(mut span) = self.span else { return };
+        let Some(mut span) = self.span.take() else { return };
         let status = match answer {
             Ok(response) => response.status(),
             Err(problem) => problem.status_code(),
@@ -94,6 +95,20 @@ impl<'a> Told<'a> {
             Some(code) if status.is_server_error() => span.fail(code),
             Some(code) => span.set("svix_hooks.problem", code),
             None => {}
+        }
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let code = Code::Internal.as_str();
+        self.metrics
+            .accepted(AcceptResult::Refused(code), self.began.elapsed());
+        if let Some(span) = &mut self.span {
+            span.fail(code);
         }
     }
 }

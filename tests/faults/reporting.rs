@@ -1,14 +1,18 @@
 //! Reports of the real binary, from its faults to Sentry.
 
+use std::io::Write;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use svix_hooks::sandbox::Faults;
 
 use crate::faulty::MARKER;
 use crate::sentry::{Manner, TestSentry};
-use crate::support::{Client, World, event, eventually, eventually_within};
+use crate::support::{
+    ADMIN, Answer, Client, TestProcess, World, assert_problem, connect, event, eventually, eventually_within,
+    read_answer, stored_key,
+};
 
 /// What each thread of a process reserves, in bytes, where it is told to.
 const STACK: u64 = 1 << 30;
@@ -113,6 +117,12 @@ async fn a_panic_of_an_actor_ends_the_process_as_soon_where_sentry_never_answers
     events_of_a_death(Manner::Silent).await;
 }
 
+/// Returns when a process wrote a line first, by its own account: when a busy test gets to read it says nothing.
+fn said_at(process: &TestProcess, is_it: impl Fn(&Value) -> bool) -> Option<jiff::Timestamp> {
+    let line = process.log_lines().into_iter().find(is_it)?;
+    line["time"].as_str()?.parse().ok()
+}
+
 /// Lets the supervisor of a process panic, which starts a thread where none can be started.
 async fn events_of_a_death(manner: Manner) -> Vec<Value> {
     let (world, sentry) = (World::on_file(), TestSentry::start());
@@ -137,10 +147,17 @@ async fn events_of_a_death(manner: Manner) -> Vec<Value> {
     let said = "an actor ended that must not";
     let is_said = async || process.log().iter().any(|line| line.contains(said));
     eventually("it says so", is_said).await;
-    let died = Instant::now();
     let status = process.ended().await;
-    assert!(died.elapsed() < Duration::from_secs(1), "it took {:?}", died.elapsed());
     assert_eq!(status.code(), Some(1), "{:?}", process.log());
+    let mut last = None;
+    eventually("the last thing that it says is read", async || {
+        last = said_at(&process, |line| line["message"] == "the service ended with an error");
+        last.is_some()
+    })
+    .await;
+    let died = said_at(&process, |line| line["target"] == "panic").expect("it says so");
+    let took = Duration::try_from(last.expect("it was read") - died).expect("one after the other");
+    assert!(took < Duration::from_secs(1), "it took {took:?}: {:?}", process.log());
     assert!(
         process
             .log()
@@ -245,6 +262,40 @@ async fn what_svix_or_a_customer_does_is_never_reported() {
         "{log:?}"
     );
     assert_eq!(sentry.events(), Vec::<Value>::new());
+}
+
+/// Announces settings of 9000 bytes in JSON that never come, and returns the answer.
+fn put_nothing(client: &Client, key: &str) -> Answer {
+    let mut stream = connect(client);
+    let head = format!(
+        "PUT /accounts/x HTTP/1.1\r\nhost: test\r\nconnection: close\r\nauthorization: Bearer {key}\r\n\
+         content-type: application/json\r\ncontent-length: 9000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("it is sent");
+    read_answer(&mut stream)
+}
+
+#[actix_web::test]
+async fn a_body_is_waited_for_as_long_with_reports_as_without_and_by_nobody_unknown() {
+    let sentry = TestSentry::start();
+    let dsn = sentry.dsn();
+    for reports in [None, Some(("SENTRY__DSN", dsn.as_str()))] {
+        let world = World::new();
+        // Longer than a test waits for an answer.
+        let patient = ("SERVER__BODY_TIMEOUT_MS", "60000");
+        let settings: Vec<_> = reports.into_iter().chain([patient]).collect();
+        let mut process = world.start(&settings).await;
+        let key = stored_key(&process.client, ADMIN, &["admin"], None).await;
+        let answer = put_nothing(&process.client, "shk_a-key-that-opens-nothing");
+        assert_problem(&answer, 401, "unauthorized", "nobody that is known");
+        process.signal("TERM");
+        assert!(process.ended().await.success());
+        let hasty = ("SERVER__BODY_TIMEOUT_MS", "300");
+        let settings: Vec<_> = reports.into_iter().chain([hasty]).collect();
+        let process = world.start(&settings).await;
+        let answer = put_nothing(&process.client, &key);
+        assert_problem(&answer, 408, "body_timeout", "the body does not come");
+    }
 }
 
 #[test]

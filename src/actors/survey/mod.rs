@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture};
-use log::debug;
+use log::{debug, trace};
 
 use super::death::DeathWatch;
 use super::messages::{DiskMeasured, Surveyed};
-use crate::store::{Store, StoreError, SurveyBounds, SurveyPart, SurveyPlace, Surveyor};
+use crate::store::{Disk, Store, StoreError, SurveyBounds, SurveyPart, SurveyPlace, Surveyor};
 
 /// How many times as long as a step took the actor rests before the next.
 const REST: u32 = 9;
@@ -49,20 +49,20 @@ impl Default for SurveyPace {
 }
 
 impl SurveyPace {
-    /// Returns how many rows the next part has, after one of so many took so long.
-    fn rows_after(&self, rows: u32, took: Duration) -> u32 {
-        if took > self.patience {
-            (rows / 2).max(FEWEST).min(self.most)
-        } else if took < self.patience / 4 {
-            rows.saturating_mul(2).min(self.most)
-        } else {
-            rows
+    /// Returns how many rows the next part has, after one of so many took so long or, where it is not said how long,
+    /// failed. How soon it failed tells nothing about the rows.
+    fn rows_after(&self, rows: u32, took: Option<Duration>) -> u32 {
+        match took {
+            Some(took) if took < self.patience / 4 => rows.saturating_mul(2).min(self.most),
+            Some(took) if took <= self.patience => rows,
+            _ => (rows / 2).max(FEWEST).min(self.most),
         }
     }
 
-    /// Returns how long the actor rests after a step that took so long.
-    fn rest(took: Duration, least: Duration) -> Duration {
-        took.saturating_mul(REST).max(least)
+    /// Returns how long the actor rests after a step that took so long or, where it is not said how long, failed: one
+    /// that has waited for the store until it was given up has taken nothing from it.
+    fn rest(took: Option<Duration>, least: Duration) -> Duration {
+        took.map_or(least, |took| took.saturating_mul(REST).max(least))
     }
 }
 
@@ -105,6 +105,7 @@ impl SurveyActor {
     }
 
     fn step(&mut self, ctx: &mut Context<Self>) {
+        trace!("what waits is counted");
         let (surveyor, place) = match self.walk.take() {
             Some((surveyor, place)) => (surveyor, Some(place)),
             None => (Surveyor::new(self.store.now(), self.bounds), None),
@@ -112,14 +113,29 @@ impl SurveyActor {
         let (store, rows, begun) = (self.store.clone(), self.rows, Instant::now());
         let counting = async move { store.survey(place, rows).await };
         ctx.spawn(counting.into_actor(self).map(move |counted, actor, ctx| {
-            let took = begun.elapsed();
-            actor.rows = actor.pace.rows_after(rows, took);
-            let least = match counted {
-                Ok(part) => actor.note(surveyor, part),
-                Err(error) => actor.note_failure(error),
-            };
-            ctx.run_later(SurveyPace::rest(took, least), Self::step);
+            let rest = actor.counted(surveyor, counted, begun.elapsed());
+            ctx.run_later(rest, Self::step);
         }));
+    }
+
+    /// Takes in what a step came to, and how long it took; returns the rest before the next.
+    fn counted(
+        &mut self,
+        surveyor: Surveyor,
+        counted: Result<SurveyPart, StoreError>,
+        took: Duration,
+    ) -> Duration {
+        let took = counted.is_ok().then_some(took);
+        self.rows = self.pace.rows_after(self.rows, took);
+        let least = match counted {
+            Ok(part) => self.note(surveyor, part),
+            Err(error) => {
+                // What was counted before is too old when the store can be read again; the walk begins anew.
+                debug!(error:err; "what waits could not be counted; tried again all the time");
+                self.pace.every
+            }
+        };
+        SurveyPace::rest(took, least)
     }
 
     /// Takes in a part; returns the least wait before the next.
@@ -136,24 +152,23 @@ impl SurveyActor {
         self.pace.every
     }
 
-    /// What was counted before is too old when the store can be read again; the walk begins anew.
-    fn note_failure(&mut self, error: StoreError) -> Duration {
-        debug!(error:err; "what waits could not be counted; tried again all the time");
-        self.rows = (self.rows / 2).max(FEWEST).min(self.pace.most);
-        self.pace.every
-    }
-
     fn look_at_disk(&mut self, ctx: &mut Context<Self>) {
         let (store, begun) = (self.store.clone(), Instant::now());
         let measuring = async move { store.disk().await };
         ctx.spawn(measuring.into_actor(self).map(move |measured, actor, ctx| {
-            match measured {
-                Ok(disk) => actor.listeners.disk.do_send(DiskMeasured { disk }),
-                Err(error) => debug!(error:err; "the store's room on disk could not be measured"),
-            }
-            let rest = SurveyPace::rest(begun.elapsed(), actor.pace.disk_every);
+            let rest = actor.measured(measured, begun.elapsed());
             ctx.run_later(rest, Self::look_at_disk);
         }));
+    }
+
+    /// Takes in what a look at the disk came to, and how long it took; returns the rest before the next.
+    fn measured(&mut self, measured: Result<Disk, StoreError>, took: Duration) -> Duration {
+        let took = measured.is_ok().then_some(took);
+        match measured {
+            Ok(disk) => self.listeners.disk.do_send(DiskMeasured { disk }),
+            Err(error) => debug!(error:err; "the store's room on disk could not be measured"),
+        }
+        SurveyPace::rest(took, self.pace.disk_every)
     }
 }
 

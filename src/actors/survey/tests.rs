@@ -5,13 +5,18 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, Context, Handler};
 use tempfile::TempDir;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::{FEWEST, SurveyActor, SurveyListeners, SurveyPace};
 use crate::actors::death::DeathWatches;
 use crate::actors::messages::{DiskMeasured, Surveyed};
 use crate::store::examples::{accept, accept_leased, customer, delivered, eventually, new, options};
-use crate::store::{BacklogSurvey, Disk, Store, SurveyBounds};
+use crate::store::{BacklogSurvey, Disk, Store, StoreError, SurveyBounds, Surveyor};
+
+const BOUNDS: SurveyBounds = SurveyBounds {
+    accounts: 10,
+    customers: 2,
+};
 
 /// What was heard last.
 type Heard = Arc<Mutex<(Option<Arc<BacklogSurvey>>, Option<Disk>)>>;
@@ -48,31 +53,45 @@ struct World {
     deaths: UnboundedReceiver<&'static str>,
 }
 
+async fn open() -> (Store, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/store.db", directory.path().display());
+    (Store::open(options(url)).await.unwrap(), directory)
+}
+
+/// Makes a survey whose end nobody waits for.
+fn surveying(store: &Store, heard: &Heard, pace: SurveyPace) -> SurveyActor {
+    watched(store, heard, pace, mpsc::unbounded_channel().0)
+}
+
+fn watched(
+    store: &Store,
+    heard: &Heard,
+    pace: SurveyPace,
+    deaths: UnboundedSender<&'static str>,
+) -> SurveyActor {
+    let stats = Stats(heard.clone()).start();
+    let listeners = SurveyListeners {
+        backlog: stats.clone().recipient(),
+        disk: stats.recipient(),
+    };
+    let watch = DeathWatches::new(deaths).watch("survey");
+    SurveyActor::new(store.clone(), listeners, BOUNDS, pace, watch)
+}
+
 impl World {
     async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/store.db", directory.path().display());
-        let store = Store::open(options(url)).await.unwrap();
+        let (store, directory) = open().await;
         let heard = Heard::default();
-        let stats = Stats(heard.clone()).start();
-        let listeners = SurveyListeners {
-            backlog: stats.clone().recipient(),
-            disk: stats.recipient(),
-        };
         let pace = SurveyPace {
             every: Duration::from_millis(1),
             disk_every: Duration::from_millis(1),
             most: 2,
             ..SurveyPace::default()
         };
-        let bounds = SurveyBounds {
-            accounts: 10,
-            customers: 2,
-        };
         let (death, deaths) = mpsc::unbounded_channel();
-        let watch = DeathWatches::new(death).watch("survey");
         Self {
-            _actor: SurveyActor::new(store.clone(), listeners, bounds, pace, watch).start(),
+            _actor: watched(&store, &heard, pace, death).start(),
             store,
             directory,
             heard,
@@ -143,16 +162,37 @@ async fn a_store_that_cannot_be_read_leaves_the_last_survey_to_age() {
     assert!(world.deaths.try_recv().is_err(), "the actor goes on trying");
 }
 
+#[actix::test]
+async fn after_a_failure_the_actor_rests_no_longer_than_ever_and_asks_for_less() {
+    let (store, _directory) = open().await;
+    let pace = SurveyPace::default();
+    let mut actor = surveying(&store, &Heard::default(), pace);
+    let surveyor = || Surveyor::new(store.now(), BOUNDS);
+    actor.rows = 1000;
+    for took in [Duration::ZERO, Duration::from_secs(30)] {
+        let rows = actor.rows;
+        let rest = actor.counted(surveyor(), Err(StoreError::Overloaded), took);
+        assert_eq!((rest, actor.rows), (pace.every, rows / 2), "after {took:?}");
+        assert_eq!(actor.measured(Err(StoreError::Overloaded), took), pace.disk_every, "after {took:?}");
+    }
+    let part = store.survey(None, 10).await;
+    assert_eq!(actor.counted(surveyor(), part, Duration::from_secs(30)), Duration::from_secs(270));
+    assert_eq!(actor.rows, 125);
+    let disk = store.disk().await;
+    assert_eq!(actor.measured(disk, Duration::from_secs(30)), Duration::from_secs(270));
+}
+
 #[test]
 fn a_part_that_takes_long_is_followed_by_smaller_ones_and_a_long_rest() {
     let pace = SurveyPace::default();
-    let (quick, slow) = (pace.patience / 5, pace.patience * 2);
+    let (quick, slow) = (Some(pace.patience / 5), Some(pace.patience * 2));
     assert_eq!(pace.rows_after(pace.most, quick), pace.most, "never more than that");
-    assert_eq!(pace.rows_after(pace.most, pace.patience), pace.most, "no need to change");
+    assert_eq!(pace.rows_after(pace.most, Some(pace.patience)), pace.most, "no need to change");
     assert_eq!(pace.rows_after(pace.most, slow), pace.most / 2);
     assert_eq!(pace.rows_after(1000, quick), 2000);
     assert_eq!(pace.rows_after(FEWEST, slow), FEWEST, "never fewer than that");
-    assert_eq!(SurveyPace::rest(slow, Duration::ZERO), slow * 9);
-    assert_eq!(SurveyPace::rest(Duration::from_millis(1), pace.every), pace.every);
-    assert_eq!(SurveyPace::rest(Duration::MAX, pace.every), Duration::MAX, "whatever the clock does");
+    assert_eq!(pace.rows_after(FEWEST, None), FEWEST, "never fewer than that");
+    assert_eq!(SurveyPace::rest(slow, Duration::ZERO), pace.patience * 18);
+    assert_eq!(SurveyPace::rest(Some(Duration::from_millis(1)), pace.every), pace.every);
+    assert_eq!(SurveyPace::rest(Some(Duration::MAX), pace.every), Duration::MAX, "whatever the clock does");
 }

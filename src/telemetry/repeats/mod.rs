@@ -1,5 +1,5 @@
 //! Sums up what repeats: each place in the source writes a bounded number of lines in a window of time, and what is
-//! left out is counted and told once. No lock is taken for a line: threads that log together do not wait for each other.
+//! left out is counted and told once. Lines that say what an operator did are all written. No lock is taken for a line: threads that log together do not wait for each other.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use log::{Level, Record};
 
-use super::line;
+use super::{line, panics};
 
 /// The lines of one place that are written in a window.
 pub(super) const LINES: u32 = 20;
 
 /// The places that are told apart; more than there are. What is beyond is taken for one.
 const SITES: usize = 512;
+
+/// The field of lines that say what an operator did. Whoever asks later who did it finds each.
+const BY: &str = "by";
 
 /// What each place has written and left out.
 pub(super) struct Repeats {
@@ -53,6 +56,9 @@ impl Repeats {
 
     /// Counts a line in a window, which are numbered from 1 on. Returns whether it is to be written.
     pub(super) fn admit(&self, record: &Record<'_>, window: u32) -> bool {
+        if record.key_values().get(BY.into()).is_some() {
+            return true;
+        }
         let site = self.site(key(record));
         let is_written = site.count(window) <= LINES;
         if !is_written {
@@ -158,6 +164,11 @@ impl Words {
 fn key(record: &Record<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
     (record.file(), record.line(), record.level()).hash(&mut hasher);
+    if record.target() == panics::TARGET {
+        // All panics are told at one place.
+        let location = record.key_values().get("location".into());
+        location.map(|location| location.to_string()).hash(&mut hasher);
+    }
     hasher.finish() | 1
 }
 

@@ -56,6 +56,37 @@ fn the_sum_says_whose_fault_the_lines_told_of() {
     });
 }
 
+/// Logs a line of that place with such a field.
+fn admit_with(repeats: &Repeats, target: &str, field: &str, value: &str) -> bool {
+    let fields = [(field, value)];
+    let fields: &dyn log::kv::Source = &fields;
+    let mut record = Record::builder();
+    record.level(Level::Error).target(target).key_values(fields);
+    record.file_static(Some("src/x.rs")).line(Some(1));
+    repeats.admit(&record.args(format_args!("it was so")).build(), 1)
+}
+
+#[test]
+fn many_panics_of_one_kind_do_not_hide_another() {
+    let repeats = Repeats::new();
+    let written = |target: &str, location: &str| admit_with(&repeats, target, "location", location);
+    let many = (0..1000).filter(|_| written("panic", "src/a.rs:1:2")).count();
+    assert_eq!(many, LINES as usize);
+    assert!(written("panic", "src/b.rs:3:4"));
+    assert_eq!(told(&repeats, 2, false), HashMap::from([("it was so".to_owned(), 1000 - u64::from(LINES))]));
+    let others = (0..1000).filter(|number| written("svix_hooks", &number.to_string()));
+    assert_eq!(others.count(), LINES as usize, "what varies in other lines tells no place");
+}
+
+#[test]
+fn what_an_operator_did_is_written_however_often() {
+    let repeats = Repeats::new();
+    let written = (0..1000).filter(|_| admit_with(&repeats, "svix_hooks", "by", "shk_1"));
+    assert_eq!(written.count(), 1000);
+    assert_eq!(told(&repeats, 2, true), HashMap::new());
+    assert!(admit_with(&repeats, "svix_hooks", "whose", "svix"), "and takes no room");
+}
+
 #[test]
 fn more_places_than_there_are_stay_bounded_and_are_told_too() {
     let repeats = Repeats::new();

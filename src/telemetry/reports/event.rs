@@ -196,6 +196,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_quoted_is_told_in_no_part_of_a_report() {
+        let json = r#"called `Result::unwrap()` on an `Err` value: "{\"card\":\"4111\"}""#;
+        let error = format!(r#"invalid value "{}\"4111\"": `4111` is odd"#, "x".repeat(490));
+        let fields = [("location", "src/a.rs:7:9"), ("panic", json), ("error", &error)];
+        for target in ["panic", "svix_hooks"] {
+            let event = report(target, "something panicked", &fields);
+            let text = serde_json::to_string(&event).unwrap();
+            assert!(!text.contains("4111") && !text.contains("card"), "{text}");
+            assert_eq!(event.extra["panic"], "called `Result::unwrap()` on an `Err` value: \"…\"");
+        }
+    }
+
+    #[test]
     fn what_others_put_into_a_report_is_taken_out() {
         let mut event = report("svix_hooks", "a fault", &[("customer", "acme")]);
         event.request = Some(Request::default());

@@ -24,7 +24,7 @@ use sentry::integrations::actix::Sentry;
 use sentry::integrations::contexts::ContextIntegration;
 use sentry::integrations::log::RecordMapping;
 use sentry::types::Dsn;
-use sentry::{Client, ClientOptions, Hub};
+use sentry::{Client, ClientOptions, Hub, MaxRequestBodySize};
 
 use super::panics;
 use fields::Fields;
@@ -100,6 +100,8 @@ fn client_options(dsn: Dsn, options: &ReportOptions<'_>) -> ClientOptions {
         .default_integrations(false)
         .add_integration(ContextIntegration::new().add_device(false))
         .max_breadcrumbs(0)
+        // Its middleware would wait for the body before anything looks at who calls.
+        .max_request_body_size(MaxRequestBodySize::None)
         .before_send(event::guard)
         .transport(Factory);
     client.dsn = Some(dsn);

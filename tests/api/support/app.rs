@@ -7,9 +7,12 @@ use svix_hooks::app::{App, ConfigSource, Signal};
 use svix_hooks::config::Config;
 use svix_hooks::sandbox::{DEFAULT_TOKEN, Sandbox, SandboxOptions};
 use tempfile::TempDir;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
 use super::{Client, TestStore, environment, secrecy};
+
+/// One service that is traced at a time: what becomes of spans is counted for the whole process, which tests may share.
+static TRACED: Mutex<()> = Mutex::const_new(());
 
 /// The running service.
 pub(crate) struct TestApp {
@@ -21,6 +24,8 @@ pub(crate) struct TestApp {
     environment: Vec<(String, String)>,
     signals: mpsc::UnboundedSender<Signal>,
     thread: Option<JoinHandle<anyhow::Result<()>>>,
+    /// Let go once the service has ended.
+    _traced: Option<MutexGuard<'static, ()>>,
 }
 
 impl TestApp {
@@ -30,6 +35,10 @@ impl TestApp {
     }
 
     pub(crate) async fn start_with(options: SandboxOptions, settings: &[(&str, &str)]) -> Self {
+        let traced = match settings.iter().any(|(key, _)| *key == "TRACES__ENDPOINT") {
+            true => Some(TRACED.lock().await),
+            false => None,
+        };
         secrecy::watch_log();
         let sandbox = Sandbox::start(options).expect("the stand-in starts");
         let store = TestStore::new();
@@ -50,6 +59,7 @@ impl TestApp {
             environment,
             signals,
             thread: Some(thread),
+            _traced: traced,
         }
     }
 
