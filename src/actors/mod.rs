@@ -24,6 +24,7 @@ mod redrive;
 mod retry;
 mod room;
 mod settings;
+mod standing;
 mod stats;
 mod supervisor;
 mod survey;

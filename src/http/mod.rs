@@ -8,6 +8,7 @@ mod audit;
 mod auth;
 mod backlog;
 mod body;
+mod code;
 mod condition;
 mod credentials;
 mod customers;
