@@ -53,7 +53,7 @@ pub(super) async fn metrics(request: HttpRequest, gateway: Data<Gateway>) -> Res
         pipeline: pipeline.as_ref().map(of_pipeline),
         backlog: pipeline.as_ref().and_then(|pipeline| {
             let survey = pipeline.backlog.as_ref()?;
-            Some(of_survey(survey, gateway.store.now()))
+            Some(of_survey(survey))
         }),
         disk: pipeline.as_ref().and_then(|pipeline| pipeline.disk).map(of_disk),
     };
@@ -154,10 +154,12 @@ fn of_pipeline(pipeline: &PipelineHealth) -> PipelineReading {
     }
 }
 
-fn of_survey(survey: &BacklogSurvey, now: Timestamp) -> BacklogReading {
+/// Ages are those at the end of the survey: they do not grow where nobody counts any more.
+fn of_survey(survey: &BacklogSurvey) -> BacklogReading {
+    let age = |since: Option<Timestamp>| since.map(|at| survey.ended_at.since(at)).unwrap_or_default();
     let waiting = |waiting: Waiting| telemetry::Waiting {
         count: waiting.queued,
-        oldest: waiting.oldest_at.map(|at| now.since(at)).unwrap_or_default(),
+        oldest: age(waiting.oldest_at),
     };
     let others = survey.other_accounts;
     BacklogReading {
@@ -168,6 +170,12 @@ fn of_survey(survey: &BacklogSurvey, now: Timestamp) -> BacklogReading {
             .map(|(account, of_it)| (account.clone(), waiting(*of_it)))
             .collect(),
         other_accounts: (others.queued > 0).then(|| waiting(others)),
+        overdue: survey
+            .overdue_accounts
+            .iter()
+            .map(|(account, since)| (account.clone(), age(Some(*since))))
+            .collect(),
+        other_overdue: age(survey.other_overdue),
         customers: survey
             .customers
             .iter()
@@ -201,8 +209,11 @@ fn of_account(account: &AccountStatus) -> AccountReading {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::actors::messages::{Counts, LedgerCheck};
+    use crate::domain::{AccountName, Customer};
 
     #[test]
     fn a_supervisor_that_is_silent_for_long_counts_as_standing_still() {
@@ -226,6 +237,34 @@ mod tests {
             };
             assert_eq!(of_pipeline(&pipeline).stalled, stalled, "{why}");
         }
+    }
+
+    #[test]
+    fn ages_are_those_at_the_end_of_the_survey() {
+        let at = Timestamp::from_millis;
+        let (account, customer) = (AccountName::new("eu"), Customer::parse("acme").unwrap());
+        let waiting = Waiting {
+            queued: 2,
+            oldest_at: Some(at(1_000)),
+        };
+        let survey = BacklogSurvey {
+            as_of: at(50_000),
+            ended_at: at(61_000),
+            accounts: BTreeMap::from([(account.clone(), waiting)]),
+            other_accounts: waiting,
+            overdue_accounts: BTreeMap::from([(account.clone(), at(31_000))]),
+            other_overdue: None,
+            customers: vec![(customer, waiting)],
+            ..BacklogSurvey::default()
+        };
+        let read = of_survey(&survey);
+        let minute = Duration::from_secs(60);
+        let oldest = |waiting: Option<telemetry::Waiting>| waiting.map(|waiting| waiting.oldest);
+        assert_eq!(oldest(read.accounts.first().map(|(_, waiting)| *waiting)), Some(minute));
+        assert_eq!(oldest(read.customers.first().map(|(_, waiting)| *waiting)), Some(minute));
+        assert_eq!(oldest(read.other_accounts), Some(minute));
+        assert_eq!((read.overdue, read.other_overdue), (vec![(account, minute / 2)], Duration::ZERO));
+        assert_eq!(read.at, at(50_000), "how old the survey is tells its beginning");
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub struct BacklogSurvey {
     pub accounts: BTreeMap<AccountName, Waiting>,
     /// What goes through accounts that are too many to be named.
     pub other_accounts: Waiting,
+    /// Of the named accounts, since when something has been due, of customers that are not paused.
+    pub overdue_accounts: BTreeMap<AccountName, Timestamp>,
+    /// The same of the others together.
+    pub other_overdue: Option<Timestamp>,
     /// The customers with the most queued, those with more first.
     pub customers: Vec<(Customer, Waiting)>,
     /// What the others have.
@@ -145,8 +149,10 @@ impl Surveyor {
     pub fn add(&mut self, part: SurveyPart, is_paused: impl Fn(&Customer) -> bool) {
         for group in part.groups {
             self.survey.all.add(group.waiting);
-            self.note_overdue(&group, &is_paused);
-            self.add_to_account(group.account, group.waiting);
+            let overdue = self.overdue(&group, &is_paused);
+            let overdue_since = overdue.as_ref().map(|overdue| overdue.due_at);
+            self.note_overdue(overdue);
+            self.add_to_account(group.account, group.waiting, overdue_since);
             self.add_to_customer(group.customer, group.waiting);
         }
     }
@@ -167,31 +173,42 @@ impl Surveyor {
         self.survey
     }
 
-    fn note_overdue(&mut self, group: &WaitingGroup, is_paused: impl Fn(&Customer) -> bool) {
-        let (Some(customer), Some(account), Some(due_at)) = (&group.customer, &group.account, group.due_at)
-        else {
-            return;
-        };
-        let known = self.survey.overdue.as_ref().map(|known| known.due_at);
-        let before = known.unwrap_or(self.survey.as_of);
-        if due_at < before && !is_paused(customer) {
-            self.survey.overdue = Some(Overdue {
-                customer: customer.clone(),
-                account: account.clone(),
-                due_at,
-            });
-        }
+    /// Returns what has been due for longest of a group, where it could have been sent.
+    fn overdue(&self, group: &WaitingGroup, is_paused: impl Fn(&Customer) -> bool) -> Option<Overdue> {
+        let (customer, account) = (group.customer.as_ref()?, group.account.as_ref()?);
+        let due_at = group.due_at.filter(|due_at| *due_at < self.survey.as_of)?;
+        (!is_paused(customer)).then(|| Overdue {
+            customer: customer.clone(),
+            account: account.clone(),
+            due_at,
+        })
     }
 
-    fn add_to_account(&mut self, account: Option<AccountName>, waiting: Waiting) {
-        let accounts = &mut self.survey.accounts;
-        let has_room = accounts.len() < self.bounds.accounts;
-        match account {
-            Some(account) if has_room || accounts.contains_key(&account) => {
-                accounts.entry(account).or_default().add(waiting);
-            }
-            _ => self.survey.other_accounts.add(waiting),
+    fn note_overdue(&mut self, overdue: Option<Overdue>) {
+        let known = self.survey.overdue.take();
+        let both = known.into_iter().chain(overdue);
+        self.survey.overdue = both.min_by_key(|overdue| overdue.due_at);
+    }
+
+    fn add_to_account(
+        &mut self,
+        account: Option<AccountName>,
+        waiting: Waiting,
+        overdue_since: Option<Timestamp>,
+    ) {
+        let survey = &mut self.survey;
+        let has_room = survey.accounts.len() < self.bounds.accounts;
+        let named = account.filter(|account| has_room || survey.accounts.contains_key(account));
+        let Some(account) = named else {
+            survey.other_accounts.add(waiting);
+            survey.other_overdue = survey.other_overdue.into_iter().chain(overdue_since).min();
+            return;
+        };
+        if let Some(since) = overdue_since {
+            let known = survey.overdue_accounts.entry(account.clone()).or_insert(since);
+            *known = since.min(*known);
         }
+        survey.accounts.entry(account).or_default().add(waiting);
     }
 
     fn add_to_customer(&mut self, customer: Option<Customer>, waiting: Waiting) {
@@ -306,6 +323,8 @@ mod tests {
         });
         let found = survey((100, 20), parts.collect());
         assert_eq!((found.accounts.len(), found.customers.len()), (100, 20));
+        assert_eq!(found.overdue_accounts.len(), 100);
+        assert_eq!(found.other_overdue, Some(Timestamp::from_millis(15)), "the others together");
         assert!(found.customers.iter().all(|(_, waiting)| waiting.queued == 7));
         let named: u64 = found.customers.iter().map(|(_, waiting)| waiting.queued).sum();
         assert_eq!(named + found.other_customers.queued, found.all.queued);
@@ -336,6 +355,9 @@ mod tests {
             due_at: Timestamp::from_millis(17),
         };
         assert_eq!(found.overdue, Some(overdue));
+        let by_account = [("x", 19), ("y", 17)];
+        let by_account = by_account.map(|(name, at)| (AccountName::new(name), Timestamp::from_millis(at)));
+        assert_eq!(found.overdue_accounts, BTreeMap::from(by_account));
         assert_eq!(
             (found.all.queued, found.other_customers.queued),
             (5, 1),

@@ -162,6 +162,9 @@ async fn an_outage_shows_in_the_dashboard_and_fires_the_right_alerts_only() {
     let traffic = Traffic::start(operator.clone());
     eventually("enough is delivered", async || operator.stat("delivered").await >= 200).await;
     a_dead_letter_is_sent_again(&world, &operator).await;
+    // Nothing is delivered in the outage, so this can be seen before only.
+    let lag = queries().into_iter().filter(|query| query.panel == "Lag");
+    answered(&prometheus, lag.collect()).await;
     firing(&prometheus, &[], "while all is well").await;
 
     world.sandbox.set_faults(Faults::answering(503));

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::hurry::in_a_hurry;
+use crate::hurry::rules_in_a_hurry;
 use crate::rules::DIRECTORY;
 use crate::support::eventually;
 
@@ -34,7 +34,7 @@ impl Prometheus {
         let config = shown.replace("15s", "1s").replace("127.0.0.1:8080", target);
         assert!(config.contains("scrape_interval: 1s") && config.contains(target), "{config}");
         write("prometheus.yml", &config);
-        write("alerts.yml", &in_a_hurry(&read("alerts.yml")));
+        write("alerts.yml", &rules_in_a_hurry(&read("alerts.yml")));
         write("svix-hooks.key", key);
         let (child, address) = run(dir.path());
         let mut server = Self {
@@ -92,18 +92,18 @@ impl Prometheus {
         )
     }
 
-    /// Returns the alerts that are firing, each with its severity and account.
+    /// Returns the alerts that are firing, each with its severity and account, but for those about the disk.
     pub(crate) async fn firing(&self) -> BTreeSet<String> {
         let answer = self.ask("alerts", &[]).await;
         let alerts = series(&answer["alerts"]);
         let firing = alerts.iter().filter(|alert| alert["state"] == "firing");
-        firing.map(|alert| called(&alert["labels"])).collect()
+        named(firing.map(|alert| &alert["labels"]))
     }
 
-    /// Returns all alerts that have been firing since the server started.
+    /// Returns all alerts that have been firing since the server started, but for those about the disk.
     pub(crate) async fn fired(&self) -> BTreeSet<String> {
         let alerts = self.until_now(r#"ALERTS{alertstate="firing"}"#).await;
-        alerts.iter().map(|alert| called(&alert["metric"])).collect()
+        named(alerts.iter().map(|alert| &alert["metric"]))
     }
 
     /// Returns the expressions of all rules, none of which has failed.
@@ -180,6 +180,16 @@ fn seconds(time: SystemTime) -> String {
         .duration_since(SystemTime::UNIX_EPOCH)
         .expect("it is later than 1970");
     since.as_secs_f64().to_string()
+}
+
+/// Names alerts. How full the disk of this machine is, and what else fills it, is no matter of the service.
+fn named<'a>(alerts: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
+    let about_disk = ["SvixHooksStoreAlmostFull", "SvixHooksStoreFilling"];
+    let others = alerts.filter(|labels| {
+        let name = labels["alertname"].as_str().unwrap_or_default();
+        !about_disk.contains(&name)
+    });
+    others.map(called).collect()
 }
 
 /// Names an alert in one text: `page SvixHooksDown`, and whom it is about.

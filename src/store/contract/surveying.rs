@@ -112,10 +112,13 @@ pub(super) async fn what_is_not_due_yet_is_not_overdue<F: Fixture>() {
     };
     store.settle(retry, lease).await.unwrap();
     let found = survey(&store, (10, 10), 1).await;
-    assert_eq!((found.all.queued, found.overdue), (1, None));
+    assert_eq!((found.all.queued, found.overdue, found.overdue_accounts.len()), (1, None, 0));
     accept(&store, aged(&store, "globex", "y", 20)).await;
     accept(&store, aged(&store, "initech", "x", 10)).await;
-    let overdue = survey(&store, (10, 10), 1).await.overdue.unwrap();
+    let found = survey(&store, (10, 10), 1).await;
+    let minutes = |account| age(&store, found.overdue_accounts.get(&AccountName::new(account)).copied());
+    assert_eq!((minutes("x"), minutes("y")), (10, 20), "without the retry that is planned for later");
+    let overdue = found.overdue.unwrap();
     assert_eq!((&overdue.customer, overdue.account.as_str()), (&customer("globex"), "y"));
     assert!(overdue.due_at < store.now());
 }

@@ -169,6 +169,8 @@ metrics! {
         "Notifications that wait to be delivered, leased or not, as of the last survey."));
     QUEUED_OLDEST = shared(gauge("svix_hooks_queued_oldest_seconds", &["account"],
         "Age of the notification that was accepted first of those that waited at the last survey; 0 where none did."));
+    OVERDUE = shared(gauge("svix_hooks_overdue_seconds", &["account"],
+        "For how long something had been due at the last survey, of customers that are not paused; 0 where nothing was."));
     CUSTOMER_QUEUED = shared(gauge("svix_hooks_customer_queued", &["customer"],
         "Notifications that wait to be delivered, of the customers with the most; the others together are other."));
     CUSTOMER_QUEUED_OLDEST = shared(gauge("svix_hooks_customer_queued_oldest_seconds", &["customer"],

@@ -12,8 +12,8 @@ use super::accounts::OTHER;
 use super::families::{family, one};
 use super::names::{
     ACCOUNT_STATE, ACTORS_ALIVE, ACTORS_CONFIGURED, BACKLOG_SURVEY, CUSTOMER_QUEUED, CUSTOMER_QUEUED_OLDEST,
-    DEAD_LETTERS, Described, IN_FLIGHT, LEDGER_DIFFERENCES, LEDGER_LAST_CHECK, NOTIFICATIONS, QUEUED,
-    QUEUED_OLDEST, READY, REDRIVE_REMAINING, REDRIVEN, REDRIVES, REPLICAS, STALLED, STORE_BYTES,
+    DEAD_LETTERS, Described, IN_FLIGHT, LEDGER_DIFFERENCES, LEDGER_LAST_CHECK, NOTIFICATIONS, OVERDUE,
+    QUEUED, QUEUED_OLDEST, READY, REDRIVE_REMAINING, REDRIVEN, REDRIVES, REPLICAS, STALLED, STORE_BYTES,
     STORE_DISK_FREE, STORE_UP, STORE_WAITING,
 };
 use crate::domain::{AccountName, Customer, RedriveState, State, Timestamp, named};
@@ -118,6 +118,10 @@ pub struct BacklogReading {
     pub accounts: Vec<(AccountName, Waiting)>,
     /// What waits of all the others.
     pub other_accounts: Option<Waiting>,
+    /// For how long something has been due, of each account of which anything has.
+    pub overdue: Vec<(AccountName, Duration)>,
+    /// The same of all the others.
+    pub other_overdue: Duration,
     /// What waits of the customers with the most.
     pub customers: Vec<(Customer, Waiting)>,
     /// What waits of all the others.
@@ -237,7 +241,7 @@ impl PipelineReading {
 }
 
 impl BacklogReading {
-    fn families(&self, metrics: &Metrics, in_use: &[&AccountName]) -> [Option<MetricFamily>; 5] {
+    fn families(&self, metrics: &Metrics, in_use: &[&AccountName]) -> [Option<MetricFamily>; 6] {
         let mut accounts: BTreeMap<String, Waiting> = BTreeMap::new();
         let nothing = in_use.iter().map(|account| (*account, Waiting::default()));
         let named = self.accounts.iter().map(|(account, waiting)| (account, *waiting));
@@ -248,14 +252,37 @@ impl BacklogReading {
         if let Some(waiting) = self.other_accounts {
             accounts.entry(OTHER.to_owned()).or_default().add(waiting);
         }
+        let overdue = self.overdue_by_account(metrics, &accounts);
+        let overdue = overdue.iter();
         let customers = self.by_customer(metrics.customers);
         [
             counts(QUEUED, &accounts),
             ages(QUEUED_OLDEST, &accounts),
+            family(OVERDUE, overdue.map(|(label, age)| ([label.as_str()], age.as_secs_f64()))),
             counts(CUSTOMER_QUEUED, &customers),
             ages(CUSTOMER_QUEUED_OLDEST, &customers),
             one(BACKLOG_SURVEY, seconds(self.at)),
         ]
+    }
+
+    /// Returns for how long something has been due, of the same accounts.
+    fn overdue_by_account(
+        &self,
+        metrics: &Metrics,
+        accounts: &BTreeMap<String, Waiting>,
+    ) -> BTreeMap<String, Duration> {
+        let nothing = accounts.keys().map(|label| (label.clone(), Duration::ZERO));
+        let mut overdue: BTreeMap<_, _> = nothing.collect();
+        let named = self.overdue.iter();
+        let named = named.map(|(account, age)| (metrics.label_of(account), *age));
+        let others = self
+            .other_accounts
+            .map(|_| (OTHER.to_owned(), self.other_overdue));
+        for (label, age) in named.chain(others) {
+            let longest = overdue.entry(label).or_default();
+            *longest = age.max(*longest);
+        }
+        overdue
     }
 
     /// Returns what waits of so many customers, those with the most, and of the others together.
