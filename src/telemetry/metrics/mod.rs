@@ -74,6 +74,8 @@ pub struct Metrics {
     accepts: IntCounterVec,
     accept_duration: Histogram,
     requests: IntCounterVec,
+    /// The most common of them.
+    posts: IntCounter,
     commit_duration: Histogram,
     commit_rows: Histogram,
     settled: IntCounterVec,
@@ -100,6 +102,7 @@ impl Metrics {
         for code in codes {
             accepts.get_metric_with_label_values(&[code])?;
         }
+        let requests = counters(&registry, HTTP_REQUESTS)?;
         let settled = counters(&registry, SETTLED)?;
         for (state, reason) in ends() {
             settled.get_metric_with_label_values(&[state, reason])?;
@@ -116,7 +119,8 @@ impl Metrics {
             duplicates: accepts.get_metric_with_label_values(&["duplicate"])?,
             accepts,
             accept_duration: histogram(&registry, ACCEPT_DURATION)?,
-            requests: counters(&registry, HTTP_REQUESTS)?,
+            posts: requests.get_metric_with_label_values(&["/notifications", "POST", "2xx"])?,
+            requests,
             commit_duration: histogram(&registry, STORE_COMMIT_DURATION)?,
             commit_rows: histogram(&registry, STORE_COMMIT_ROWS)?,
             settled,
@@ -155,6 +159,9 @@ impl Metrics {
             500.. => "5xx",
         };
         let (route, method) = (route.unwrap_or("other"), method.unwrap_or("other"));
+        if (route, method, status) == ("/notifications", "POST", "2xx") {
+            return self.posts.inc();
+        }
         increase(&self.requests, &[route, method, status]);
     }
 

@@ -187,7 +187,8 @@ metrics! {
     REQUEST_DURATION = histogram("svix_hooks_svix_request_duration_seconds", &["account"],
         "Time that a request to Svix took until its answer or its failure.", REQUEST);
     DELIVERY_LAG = histogram("svix_hooks_delivery_lag_seconds", &["account"],
-        "Time from the acceptance of a notification until it was delivered; without those that an operator sent again.", LAG);
+        "Time from the acceptance of a notification until it was delivered; without those that an operator sent again, \
+         and those of customers with a rate of their own.", LAG);
     PACING_WAIT = histogram("svix_hooks_pacing_wait_seconds", &["account"],
         "Time that the first in the queue waited for a permit of its account's rate, by request; 0 where one was there.", WAIT);
     ACCOUNT_STATE = own(gauge("svix_hooks_account_state", &["account", "state"],
