@@ -7,7 +7,7 @@ use actix::{Actor, Addr, Context, Handler};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use super::{FEWEST, SurveyActor, SurveyListeners, SurveyPace};
+use super::{FEWEST, REST, SurveyActor, SurveyListeners, SurveyPace};
 use crate::actors::death::DeathWatches;
 use crate::actors::messages::{DiskMeasured, Surveyed};
 use crate::store::examples::{accept, accept_leased, customer, delivered, eventually, new, options};
@@ -176,10 +176,10 @@ async fn after_a_failure_the_actor_rests_no_longer_than_ever_and_asks_for_less()
         assert_eq!(actor.measured(Err(StoreError::Overloaded), took), pace.disk_every, "after {took:?}");
     }
     let part = store.survey(None, 10).await;
-    assert_eq!(actor.counted(surveyor(), part, Duration::from_secs(30)), Duration::from_secs(270));
+    assert_eq!(actor.counted(surveyor(), part, Duration::from_secs(30)), Duration::from_secs(30) * REST);
     assert_eq!(actor.rows, 125);
     let disk = store.disk().await;
-    assert_eq!(actor.measured(disk, Duration::from_secs(30)), Duration::from_secs(270));
+    assert_eq!(actor.measured(disk, Duration::from_secs(30)), Duration::from_secs(30) * REST);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_part_that_takes_long_is_followed_by_smaller_ones_and_a_long_rest() {
     assert_eq!(pace.rows_after(1000, quick), 2000);
     assert_eq!(pace.rows_after(FEWEST, slow), FEWEST, "never fewer than that");
     assert_eq!(pace.rows_after(FEWEST, None), FEWEST, "never fewer than that");
-    assert_eq!(SurveyPace::rest(slow, Duration::ZERO), pace.patience * 18);
+    assert_eq!(SurveyPace::rest(slow, Duration::ZERO), pace.patience * 2 * REST);
     assert_eq!(SurveyPace::rest(Some(Duration::from_millis(1)), pace.every), pace.every);
     assert_eq!(SurveyPace::rest(Some(Duration::MAX), pace.every), Duration::MAX, "whatever the clock does");
 }
