@@ -1,8 +1,8 @@
 //! SurveyActor: counts what waits, all the time and a little at a time, measures the store's room on disk, and
 //! tells the stats actor.
 //!
-//! One step is one part of a walk over all that is queued. It takes a twentieth of one reading connection at most, so a
-//! small backlog is surveyed every two seconds, and one of a million in a minute to some minutes. On a shared store each
+//! One step is one part of a walk over all that is queued. It takes a fiftieth of one reading connection at most, so a
+//! small backlog is surveyed every two seconds, and one of a million in two to ten minutes. On a shared store each
 //! replica does that for itself.
 
 #[cfg(test)]
@@ -19,7 +19,7 @@ use super::messages::{DiskMeasured, Surveyed};
 use crate::store::{Disk, Store, StoreError, SurveyBounds, SurveyPart, SurveyPlace, Surveyor};
 
 /// How many times as long as a step took the actor rests before the next.
-const REST: u32 = 19;
+const REST: u32 = 49;
 
 /// The fewest rows of a part.
 const FEWEST: u32 = 100;
@@ -42,7 +42,7 @@ impl Default for SurveyPace {
         Self {
             every: Duration::from_secs(2),
             disk_every: Duration::from_secs(5),
-            most: 5000,
+            most: 500,
             patience: Duration::from_millis(100),
         }
     }

@@ -189,7 +189,7 @@ fn a_part_that_takes_long_is_followed_by_smaller_ones_and_a_long_rest() {
     assert_eq!(pace.rows_after(pace.most, quick), pace.most, "never more than that");
     assert_eq!(pace.rows_after(pace.most, Some(pace.patience)), pace.most, "no need to change");
     assert_eq!(pace.rows_after(pace.most, slow), pace.most / 2);
-    assert_eq!(pace.rows_after(1000, quick), 2000);
+    assert_eq!(pace.rows_after(pace.most / 4, quick), pace.most / 2);
     assert_eq!(pace.rows_after(FEWEST, slow), FEWEST, "never fewer than that");
     assert_eq!(pace.rows_after(FEWEST, None), FEWEST, "never fewer than that");
     assert_eq!(SurveyPace::rest(slow, Duration::ZERO), pace.patience * 2 * REST);
