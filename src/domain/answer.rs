@@ -63,6 +63,16 @@ pub enum ContentMatch {
     Unknown,
 }
 
+/// How long ago Svix created a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age {
+    /// The time since then.
+    pub passed: Duration,
+    /// Whether Svix's clock agrees with this machine's as far as its `Date` header says, so that milliseconds count;
+    /// else the age is Svix's `Date`, in whole seconds, less the message's own time.
+    pub exact: bool,
+}
+
 /// What one request to Svix came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -70,8 +80,8 @@ pub enum Answer {
     Accepted {
         /// Svix's id of the message.
         message_id: Option<String>,
-        /// How long ago, by Svix's own clock, the message was created; a replayed answer is old.
-        age: Option<Duration>,
+        /// How long ago the message was created; a replayed answer is old.
+        age: Option<Age>,
     },
     /// 409 on a send: the event id, or the application's, exists.
     Conflict,
@@ -81,8 +91,8 @@ pub enum Answer {
         message_id: Option<String>,
         /// Whether it is ours.
         content: ContentMatch,
-        /// How long ago, by Svix's own clock, it was created.
-        age: Option<Duration>,
+        /// How long ago it was created.
+        age: Option<Age>,
     },
     /// A page of the attempts that Svix made for the message.
     Attempts {

@@ -61,7 +61,7 @@ pub(super) fn build(account: &Account, notification: &Notification, step: &Step)
         }
         Step::ListEndpoints { look, .. } => {
             let from = from(look);
-            get(format!("{application}/endpoint?limit=100{from}"))
+            get(format!("{application}/endpoint?limit=250{from}"))
         }
         Step::Resend { endpoints } => {
             let endpoint = endpoints.last().map_or("", String::as_str);

@@ -143,9 +143,14 @@ impl Judge<'_> {
         }
     }
 
+    /// Tells whether a request was, or may have been, made of which it is not known what came of it.
+    fn is_ambiguous(&self) -> bool {
+        self.progress.ambiguous || self.case.suspect_until.is_some()
+    }
+
     /// Tells whether Svix may hold the message though no answer said so.
     fn in_doubt(&self) -> bool {
-        self.progress.ambiguous || self.progress.doubt.is_some() || self.case.suspect_until.is_some()
+        self.is_ambiguous() || self.progress.doubt.is_some()
     }
 
     fn note_doubt(&mut self) {
@@ -176,7 +181,7 @@ impl Judge<'_> {
         let allowed = if sends { self.rules.max_attempts } else { most };
         if self.progress.spent < allowed {
             self.retry(delay)
-        } else if sends && self.in_doubt() && self.progress.spent < most {
+        } else if sends && self.is_ambiguous() && self.progress.spent < most {
             // Svix gets its time to finish what it may have begun.
             ask_first(self.progress);
             Decision::Retry(self.case.now.after(delay.max(self.rules.settle)))

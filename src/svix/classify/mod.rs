@@ -6,8 +6,11 @@ use awc::error::{ConnectError, SendRequestError};
 
 use super::retry_after;
 use super::wire::{AttemptOut, EndpointOut, ListOf, MessageOut, Problem, SvixId};
-use crate::domain::{Answer, ContentMatch, Notification, Step, Timestamp};
+use crate::domain::{Age, Answer, ContentMatch, Notification, Step, Timestamp};
 use crate::envelope::same_content;
+
+/// How far the middle of the second that Svix's `Date` says may be from this machine's time where both clocks agree.
+const CLOCKS_AGREE: Duration = Duration::from_millis(1500);
 
 /// An answer as it came over the wire.
 pub(super) struct Reply<'a> {
@@ -121,13 +124,25 @@ fn endpoints(page: ListOf<EndpointOut>, notification: &Notification) -> Answer {
     }
 }
 
-/// Returns how old the message was when Svix answered, by Svix's own clock where it shows one.
-fn age(message: &MessageOut<'_>, reply: &Reply<'_>) -> Option<Duration> {
+/// Returns how old the message was when Svix answered.
+fn age(message: &MessageOut<'_>, reply: &Reply<'_>) -> Option<Age> {
     let created = Timestamp::parse(message.timestamp.as_deref()?).ok()?;
     let date = reply.date.and_then(|date| httpdate::parse_http_date(date).ok());
     let date = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
-    let now = date.map_or(reply.received_at, |date| Timestamp::default().after(date));
-    Some(now.since(created))
+    let date = date.map(|date| Timestamp::default().after(date));
+    let apart = date.map_or(Duration::ZERO, |date| {
+        // A date says only the second, and some servers renew it late.
+        let middle = date.after(Duration::from_millis(500));
+        middle
+            .since(reply.received_at)
+            .max(reply.received_at.since(middle))
+    });
+    let exact = apart <= CLOCKS_AGREE;
+    let now = date.filter(|_| !exact).unwrap_or(reply.received_at);
+    Some(Age {
+        passed: now.since(created),
+        exact,
+    })
 }
 
 fn compare(message: &MessageOut<'_>, notification: &Notification) -> ContentMatch {

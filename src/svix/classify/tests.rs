@@ -93,14 +93,39 @@ fn each_status_has_one_meaning() {
 #[test]
 fn an_accepted_message_has_an_id_and_an_age_by_svix_s_own_clock() {
     let body = r#"{"id":"msg_1","eventId":"evt_1","timestamp":"1970-01-01T00:00:45Z","payload":{}}"#;
-    let age = Some(Duration::from_secs(15));
+    let age = |passed, exact| {
+        Some(Age {
+            passed: Duration::from_secs(passed),
+            exact,
+        })
+    };
     assert_eq!(
         judge(&Step::Send, 202, body),
         Answer::Accepted {
             message_id: Some("msg_1".into()),
-            age
+            age: age(15, false),
         }
     );
+    let table = [
+        (Some("Thu, 01 Jan 1970 00:01:38 GMT"), age(54, true), "the clocks agree"),
+        (Some("Thu, 01 Jan 1970 00:01:36 GMT"), age(51, false), "they do not"),
+        (Some("Thu, 01 Jan 1970 00:01:42 GMT"), age(57, false), "they do not"),
+        (Some("yesterday"), age(54, true), "no date to compare with"),
+        (None, age(54, true), "no date at all"),
+    ];
+    for (date, age, why) in table {
+        let answer = Reply {
+            status: 202,
+            retry_after: None,
+            date,
+            received_at: Timestamp::from_millis(99_000),
+            body: body.as_bytes(),
+        };
+        let Answer::Accepted { age: found, .. } = reply(&Step::Send, &notification(), &answer) else {
+            panic!("{why}")
+        };
+        assert_eq!(found, age, "{why}");
+    }
 }
 
 #[test]
