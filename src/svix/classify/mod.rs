@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use awc::error::{ConnectError, SendRequestError};
-
 use super::retry_after;
 use super::wire::{AttemptOut, EndpointOut, ExpiredPayload, ListOf, MessageOut, Problem};
 use crate::domain::{Answer, ContentMatch, Notification, Step, Timestamp};
@@ -35,16 +33,6 @@ pub(super) fn reply(step: &Step, notification: &Notification, reply: &Reply<'_>)
         // 5xx, and what Svix itself does not say: redirects, which are not followed, and the 4xx of
         // proxies and of servers that are not Svix. A wrong address must not cost a backlog.
         _ => Answer::Unavailable { retry_after: asked() },
-    }
-}
-
-/// Judges a request that got no answer.
-pub(super) fn failure(error: &SendRequestError) -> Answer {
-    match error {
-        // The name is misleading: the connection ended after the request had been written.
-        SendRequestError::Connect(ConnectError::Disconnected) => Answer::Ambiguous,
-        SendRequestError::Connect(_) | SendRequestError::Url(_) => Answer::Unavailable { retry_after: None },
-        _ => Answer::Ambiguous,
     }
 }
 
