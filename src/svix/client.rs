@@ -223,11 +223,7 @@ fn answered(
         date: text(header::DATE),
         body,
     };
-    let answer = match classify::reply(step, notification, &reply) {
-        // It may be there from the same request a moment ago, and then nothing says whether it was dispatched.
-        Answer::Conflict if received.repeated => Answer::Ambiguous,
-        answer => answer,
-    };
+    let answer = classify::reply(step, notification, &reply);
     let detail = if received.status.is_success() {
         String::new()
     } else {

@@ -27,6 +27,8 @@ pub(super) enum Failure {
     EncryptTimeout,
     #[error("the connection ended before the request")]
     Unsent,
+    #[error("the connection had been idle, and ended before an answer")]
+    Idle,
     #[error("the connection ended before an answer")]
     Ended,
     #[error("the answer could not be read: {0}")]
@@ -56,6 +58,7 @@ impl Failure {
             | Self::Encrypt(_)
             | Self::EncryptTimeout
             | Self::Unsent => Answer::Unavailable { retry_after: None },
+            Self::Idle => Answer::Broken,
             Self::Ended
             | Self::Unreadable(_)
             | Self::Framing
@@ -64,12 +67,6 @@ impl Failure {
             | Self::EndlessHead
             | Self::TooLong(_) => Answer::Ambiguous,
         }
-    }
-
-    /// Tells whether the request may go out again at once after a connection that had been idle failed. `silent` where no byte
-    /// of an answer had come.
-    pub(super) fn is_repeatable(&self, silent: bool) -> bool {
-        silent || matches!(self, Self::Unsent)
     }
 
     /// Says what went wrong, bounded and without the token.
@@ -121,6 +118,7 @@ mod tests {
         ] {
             assert_eq!(failure.answer(), Answer::Unavailable { retry_after: None }, "{failure}");
         }
+        assert_eq!(Failure::Idle.answer(), Answer::Broken);
         for failure in [
             Failure::Ended,
             Failure::Framing,

@@ -41,8 +41,6 @@ pub(super) struct Received<'a> {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Text<'a>,
-    /// Whether the request had gone out before, and the connection ended without an answer.
-    pub(super) repeated: bool,
     connection: Connection,
     keeps: bool,
 }
@@ -73,8 +71,8 @@ impl Transport {
         }
     }
 
-    /// Sends a request and reads the answer. Where an idle connection turns out to have ended, it is sent once more over a
-    /// fresh one: servers close what is idle, and that must cost nobody an attempt.
+    /// Sends a request and reads the answer. Where an idle connection turns out to have ended before anything went out, it is
+    /// sent over a fresh one.
     pub(super) async fn carry<'a>(
         &self,
         account: &'a Account,
@@ -91,19 +89,21 @@ impl Transport {
         let Some(mut connection) = idle else {
             return self.fresh(account, origin, manner, request()?).await;
         };
-        match connection.request(request()?).await {
-            Ok(response) if response.status() != StatusCode::REQUEST_TIMEOUT => {
-                receive(account, manner, connection, response).await
+        let (status, failure) = match connection.request(request()?).await {
+            Ok(response) if response.status() == StatusCode::REQUEST_TIMEOUT => {
+                (Some(response.status().as_u16()), Failure::Idle)
             }
-            Err(failure) if !failure.is_repeatable(connection.is_silent()) => Err(failure.into()),
-            _ => {
-                drop(connection);
-                // Others to the same server have most likely ended with it.
-                self.pool(account).borrow_mut().forget(origin);
-                let mut received = self.fresh(account, origin, manner, request()?).await?;
-                received.repeated = true;
-                Ok(received)
-            }
+            Ok(response) => return receive(account, manner, connection, response).await,
+            Err(Failure::Unsent) => (None, Failure::Unsent),
+            Err(_) if connection.is_silent() => (None, Failure::Idle),
+            Err(failure) => (None, failure),
+        };
+        drop(connection);
+        // Others to the same server have most likely ended with it.
+        self.pool(account).borrow_mut().forget(origin);
+        match failure {
+            Failure::Unsent => self.fresh(account, origin, manner, request()?).await,
+            failure => Err(Failed { failure, status }),
         }
     }
 
@@ -171,7 +171,6 @@ async fn receive(
         keeps: head.version == Version::HTTP_11,
         headers: head.headers,
         body,
-        repeated: false,
         connection,
     })
 }

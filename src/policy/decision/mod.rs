@@ -73,6 +73,7 @@ pub fn decide(step: Step, answer: &Answer, case: &Case, rules: &Rules, progress:
             Decision::Next(step)
         }
         Answer::Refused => judge.wait(None),
+        Answer::Broken => judge.again(step),
         _ => match step {
             Step::Send => judge.after_send(answer),
             Step::FetchMessage => judge.after_fetch_message(answer),
@@ -235,6 +236,16 @@ impl Judge<'_> {
     fn start_again(&mut self, answer: &Answer) -> Decision {
         self.progress.stage = Stage::Send;
         self.spend(answer)
+    }
+
+    /// Makes the same request again at once and at no cost. Each time an idle connection is gone, and those come from
+    /// answers that were good, so there is an end of it.
+    fn again(&mut self, step: Step) -> Decision {
+        self.progress.ambiguous |= step == Step::Send;
+        match self.retry(Duration::ZERO) {
+            Decision::Retry(due) if due == self.case.now => Decision::Next(step),
+            decision => decision,
+        }
     }
 
     /// Tries again later at no cost: the account, not the notification, is what stands in the way.
