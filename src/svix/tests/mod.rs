@@ -1,5 +1,6 @@
 //! What the client makes of answers that are played on raw sockets. After each the next event is unharmed.
 
+mod asking;
 mod framing;
 mod interim;
 mod limits;

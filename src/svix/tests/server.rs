@@ -24,6 +24,28 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// Reads one; `None` where there is none any more.
+    pub(super) fn read(stream: &mut impl Read, connection: usize) -> Option<Self> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).ok()?;
+            head.extend(byte);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let length = head
+            .to_ascii_lowercase()
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: ").map(|n| n.parse().unwrap()));
+        let mut body = vec![0; length.unwrap_or(0)];
+        stream.read_exact(&mut body).ok()?;
+        Some(Self {
+            connection,
+            head,
+            body: String::from_utf8(body).unwrap(),
+        })
+    }
+
     /// Returns the event that it is about.
     pub(super) fn event(&self) -> String {
         let after = |text: &str, mark: &str| text.split_once(mark).map(|(_, rest)| rest.to_owned());
@@ -65,24 +87,7 @@ pub(super) struct Peer {
 impl Peer {
     /// Reads the next request; `None` where the client has hung up.
     pub(super) fn request(&mut self) -> Option<Request> {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            self.stream.read_exact(&mut byte).ok()?;
-            head.extend(byte);
-        }
-        let head = String::from_utf8(head).unwrap();
-        let length = head
-            .to_ascii_lowercase()
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: ").map(|n| n.parse().unwrap()));
-        let mut body = vec![0; length.unwrap_or(0)];
-        self.stream.read_exact(&mut body).ok()?;
-        let request = Request {
-            connection: self.number,
-            head,
-            body: String::from_utf8(body).unwrap(),
-        };
+        let request = Request::read(&mut self.stream, self.number)?;
         self.seen.lock().unwrap().push(request.clone());
         Some(request)
     }
