@@ -126,6 +126,9 @@ pub enum Answer {
     },
     /// Bytes went out and no answer came that is whole and to this request: it may have been taken.
     Ambiguous,
+    /// The same over a connection that had been idle, and ended without a byte of an answer or with a 408. Servers close such
+    /// connections, most often before they have seen the request.
+    Broken,
     /// Svix refuses the request for what it holds.
     Rejected,
     /// 404: the application, message or endpoint is not known.
@@ -155,7 +158,7 @@ named! {
         Limited = "limited",
         /// See [`Answer::Unavailable`].
         Unavailable = "unavailable",
-        /// See [`Answer::Ambiguous`].
+        /// See [`Answer::Ambiguous`] and [`Answer::Broken`].
         Ambiguous = "ambiguous",
         /// See [`Answer::Rejected`].
         Rejected = "rejected",
@@ -180,7 +183,7 @@ impl Answer {
             Self::Resent => AnswerKind::Resent,
             Self::Limited { .. } => AnswerKind::Limited,
             Self::Unavailable { .. } => AnswerKind::Unavailable,
-            Self::Ambiguous => AnswerKind::Ambiguous,
+            Self::Ambiguous | Self::Broken => AnswerKind::Ambiguous,
             Self::Rejected => AnswerKind::Rejected,
             Self::NotFound => AnswerKind::NotFound,
             Self::Refused => AnswerKind::Refused,

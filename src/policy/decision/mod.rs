@@ -83,6 +83,7 @@ pub fn decide(step: Step, answer: &Answer, case: &Case, rules: &Rules, progress:
             Decision::Next(step)
         }
         Answer::Refused => judge.wait(None),
+        Answer::Broken => judge.again(step),
         _ => match step {
             Step::Send => judge.after_send(answer),
             Step::FetchMessage => judge.after_fetch_message(answer),
@@ -155,6 +156,19 @@ impl Judge<'_> {
 
     fn note_doubt(&mut self) {
         self.progress.doubt = Some(Doubt::add(self.progress.doubt, self.case.now, self.case.took));
+    }
+
+    /// Makes the same request again at once and at no cost. Each time an idle connection is gone, and those come from
+    /// answers that were good, so there is an end of it.
+    fn again(&mut self, step: Step) -> Decision {
+        if step == Step::Send {
+            self.progress.ambiguous = true;
+            self.note_doubt();
+        }
+        match self.retry(Duration::ZERO) {
+            Decision::Retry(due) if due == self.case.now => Decision::Next(step),
+            decision => decision,
+        }
     }
 
     /// Tries again later at no cost: the account, not the notification, is what stands in the way.

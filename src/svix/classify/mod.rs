@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use awc::error::{ConnectError, SendRequestError};
-
 use super::retry_after;
 use super::wire::{AttemptOut, EndpointOut, ListOf, MessageOut, Problem, SvixId};
 use crate::domain::{Age, Answer, ContentMatch, Notification, Step, Timestamp};
@@ -44,19 +42,6 @@ pub(super) fn reply(step: &Step, notification: &Notification, reply: &Reply<'_>)
             // Svix can fail after it has stored the message, and a proxy while Svix goes on. A 4xx came before that.
             may_hold: status == 408 || !(400..500).contains(&status),
         },
-    }
-}
-
-/// Judges a request that got no answer.
-pub(super) fn failure(error: &SendRequestError) -> Answer {
-    match error {
-        // The name is misleading: the connection ended after the request had been written.
-        SendRequestError::Connect(ConnectError::Disconnected) => Answer::Ambiguous,
-        SendRequestError::Connect(_) | SendRequestError::Url(_) => Answer::Unavailable {
-            retry_after: None,
-            may_hold: false,
-        },
-        _ => Answer::Ambiguous,
     }
 }
 

@@ -198,18 +198,3 @@ fn lists_prove_something_only_where_they_can_be_read() {
         assert_eq!(judge(&list, 200, &page), garbled, "{id:?} is not of an id's form");
     }
 }
-
-#[test]
-fn only_a_failure_before_the_first_byte_is_harmless() {
-    let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-    let harmless = Answer::Unavailable {
-        retry_after: None,
-        may_hold: false,
-    };
-    assert_eq!(failure(&SendRequestError::Connect(ConnectError::Io(refused))), harmless);
-    assert_eq!(failure(&SendRequestError::Connect(ConnectError::Timeout)), harmless);
-    assert_eq!(failure(&SendRequestError::Connect(ConnectError::Disconnected)), Answer::Ambiguous);
-    assert_eq!(failure(&SendRequestError::Timeout), Answer::Ambiguous);
-    let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-    assert_eq!(failure(&SendRequestError::Send(reset)), Answer::Ambiguous);
-}

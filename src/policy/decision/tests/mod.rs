@@ -149,6 +149,22 @@ fn limits_and_refusals_and_an_open_circuit_spend_no_attempt() {
 }
 
 #[test]
+fn a_connection_that_had_been_idle_and_broke_costs_nothing_but_a_look() {
+    let mut progress = Progress::default();
+    for _ in 0..10 {
+        let decision = decide(Step::Send, &Answer::Broken, &case(0), &RULES, &mut progress);
+        assert_eq!(decision, Decision::Next(Step::Send));
+    }
+    assert_eq!((progress.spent, progress.attempts), (0, 10));
+    let decision = decide(Step::Send, &accepted(), &case(0), &RULES, &mut progress);
+    assert_eq!(decision, Decision::Next(look()), "it may have been taken before");
+
+    let mut progress = Progress::default();
+    let decision = decide(Step::FetchMessage, &Answer::Broken, &case(0), &RULES, &mut progress);
+    assert_eq!((decision, progress.ambiguous), (Decision::Next(Step::FetchMessage), false), "a question");
+}
+
+#[test]
 fn the_last_attempt_that_fails_is_the_end() {
     let mut progress = Progress::default();
     let mut next = || decide(Step::Send, &unreachable(), &case(0), &RULES, &mut progress);
@@ -280,6 +296,7 @@ fn any_answer() -> impl Strategy<Value = Answer> {
         Just(Answer::Limited { retry_after: None }),
         Just(down()),
         Just(Answer::Ambiguous),
+        Just(Answer::Broken),
         Just(Answer::Rejected),
         Just(Answer::NotFound),
         Just(Answer::Refused),
