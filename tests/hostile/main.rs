@@ -23,8 +23,11 @@ mod script;
 mod stand_in;
 mod wire;
 
+mod coding;
 mod cut;
 mod framing;
 mod interim;
 mod meaning;
 mod size;
+mod status;
+mod timing;

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::holding::conflict;
 use crate::playing::play;
 use crate::row::{Call, Keeps, Row, Scene, held_or_not, row};
 use crate::script::say;
@@ -150,15 +149,6 @@ fn charsets() -> Vec<Row> {
         rows.push(
             row(format!("id_{name}_fetched"), why, move |scene| vec![say(answer("200 OK", body(scene)))])
                 .on(Call::Fetch),
-        );
-        // First a 409 on what was never sent before, then the message.
-        let body = id(written);
-        rows.push(
-            row(format!("id_{name}_conflict"), why, move |scene| {
-                let _ = body(scene);
-                vec![say(conflict())]
-            })
-            .keeps(Keeps::Keyless),
         );
     }
     let bodies: Vec<(&str, fn(&str) -> Vec<u8>)> = vec![
