@@ -187,6 +187,8 @@ fn rules(config: &Config) -> Rules {
         verify: svix.verify_ambiguous,
         settle: Duration::from_millis(svix.settle_ms),
         max_resends: svix.max_resends,
+        resend_backoff: Duration::from_millis(svix.resend_backoff_ms),
+        confirm_after: Duration::from_secs(svix.confirm_after_s),
     }
 }
 

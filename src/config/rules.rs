@@ -91,6 +91,8 @@ pub(super) fn wholes(config: &Config) -> Vec<Whole> {
         ("svix.request_timeout_ms", svix.request_timeout_ms, 1, 600_000),
         ("svix.settle_ms", svix.settle_ms, 1, 86_400_000),
         ("svix.max_resends", svix.max_resends.into(), 0, 100),
+        ("svix.resend_backoff_ms", svix.resend_backoff_ms, 1, 86_400_000),
+        ("svix.confirm_after_s", svix.confirm_after_s, 1, 31_536_000),
         ("svix.circuit_threshold", svix.circuit_threshold.into(), 1, 1_000_000),
         ("svix.probe_interval_ms", svix.probe_interval_ms, 1, 3_600_000),
         ("svix.max_probe_interval_ms", svix.max_probe_interval_ms, 1, 86_400_000),

@@ -34,12 +34,19 @@ pub struct Svix {
     pub request_timeout_ms: u64,
     /// Whether a message that was sent ambiguously must be seen dispatched. Default true.
     pub verify_ambiguous: bool,
-    /// How long Svix gets to show an attempt before it is asked to resend, in milliseconds. Default 45000.
+    /// How long Svix gets to show an attempt before it is asked to resend, in milliseconds. Default 60000.
     ///
-    /// Longer than the 30 s that Svix gives an endpoint: it records an attempt when it ends.
+    /// Longer than the 30 s that Svix gives an endpoint, for it records an attempt when that ends, and than the 45 s
+    /// after which it takes up again what a worker of its own left behind.
     pub settle_ms: u64,
-    /// How often Svix is asked to resend one message. Default 3.
+    /// How often Svix is asked to resend one message. Default 8.
     pub max_resends: u32,
+    /// The wait between the first resend and the second, in milliseconds; later ones grow as Svix's own schedule does.
+    /// Default 5000.
+    pub resend_backoff_ms: u64,
+    /// How long after a send that may have reached Svix it is asked what it holds before it is sent to again, in
+    /// seconds. Default six hours: Svix knows keys for twelve.
+    pub confirm_after_s: u64,
     /// Whether the token may go to another machine in clear. Default false.
     pub allow_plain_http: bool,
     /// Failures in a row that open the circuit. Default 20.
@@ -94,6 +101,8 @@ impl PartialEq for Svix {
             verify_ambiguous,
             settle_ms,
             max_resends,
+            resend_backoff_ms,
+            confirm_after_s,
             allow_plain_http,
             circuit_threshold,
             probe_interval_ms,
@@ -112,6 +121,8 @@ impl PartialEq for Svix {
             && *verify_ambiguous == other.verify_ambiguous
             && *settle_ms == other.settle_ms
             && *max_resends == other.max_resends
+            && *resend_backoff_ms == other.resend_backoff_ms
+            && *confirm_after_s == other.confirm_after_s
             && *allow_plain_http == other.allow_plain_http
             && *circuit_threshold == other.circuit_threshold
             && *probe_interval_ms == other.probe_interval_ms

@@ -5,6 +5,17 @@ use std::time::Duration;
 use super::Timestamp;
 use super::state::named;
 
+/// Where a look through the pages of a list has come to, and what it is to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Where the page before ended.
+    pub iterator: Option<String>,
+    /// Pages seen so far.
+    pub pages: u32,
+    /// The endpoints to which a resend of the message has succeeded.
+    pub reached: Vec<String>,
+}
+
 /// One request to Svix that a notification may need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -12,12 +23,12 @@ pub enum Step {
     Send,
     /// Look at the message that Svix holds under the event id.
     FetchMessage,
-    /// Look for an attempt to deliver the message to an endpoint.
-    FetchAttempts,
-    /// List the application's endpoints, from `iterator` on.
+    /// Look for attempts to deliver the message to an endpoint.
+    FetchAttempts(Look),
+    /// List the application's endpoints.
     ListEndpoints {
-        /// Where the page before ended.
-        iterator: Option<String>,
+        /// Where the list has come to; the endpoints that a resend has reached.
+        look: Look,
         /// The endpoints found so far that should have been sent the message.
         found: Vec<String>,
     },
@@ -34,7 +45,7 @@ impl Step {
         match self {
             Self::Send => "send",
             Self::FetchMessage => "fetch_message",
-            Self::FetchAttempts => "fetch_attempts",
+            Self::FetchAttempts(_) => "fetch_attempts",
             Self::ListEndpoints { .. } => "list_endpoints",
             Self::Resend { .. } => "resend",
         }
@@ -70,11 +81,17 @@ pub enum Answer {
         message_id: Option<String>,
         /// Whether it is ours.
         content: ContentMatch,
+        /// How long ago, by Svix's own clock, it was created.
+        age: Option<Duration>,
     },
-    /// The attempts that Svix made for the message.
+    /// A page of the attempts that Svix made for the message.
     Attempts {
-        /// Whether there is at least one.
-        any: bool,
+        /// Whether Svix made at least one by itself, so that it keeps to its own schedule.
+        dispatched: bool,
+        /// The endpoints to which an attempt that was asked for has succeeded.
+        reached: Vec<String>,
+        /// Where the next page starts.
+        next: Option<String>,
     },
     /// A page of the application's endpoints.
     Endpoints {
@@ -90,12 +107,14 @@ pub enum Answer {
         /// How long Svix asked to wait.
         retry_after: Option<Duration>,
     },
-    /// 5xx, or no connection: nothing was taken.
+    /// 5xx, no connection, or an answer that is not Svix's.
     Unavailable {
         /// How long Svix asked to wait.
         retry_after: Option<Duration>,
+        /// Whether Svix may have stored the message all the same: a 5xx can come after the commit.
+        may_hold: bool,
     },
-    /// Bytes went out and no answer came: it may have been taken.
+    /// Bytes went out and no answer came that is whole and to this request: it may have been taken.
     Ambiguous,
     /// Svix refuses the request for what it holds.
     Rejected,

@@ -14,7 +14,7 @@ mod redrive;
 mod state;
 mod time;
 
-pub use answer::{Answer, AnswerKind, Attempt, ContentMatch, Step};
+pub use answer::{Answer, AnswerKind, Attempt, ContentMatch, Look, Step};
 pub use call::{Call, RequestId, RequestIdError, TraceParent, TraceParentError};
 pub use credential::CredentialId;
 pub use customer::{AccountName, Customer, CustomerError};
@@ -23,7 +23,7 @@ pub use key::{KEY_NAME_MAX, KeyDigest, KeyDigestError, KeyText, Scope, fits_key_
 pub use notification::{Notification, NotificationId, NotificationIdError};
 pub use origin::{ApplicationRule, Origin};
 pub use portal::{PORTAL_LIFE_S, is_portal_name, portal_family, portal_name};
-pub use progress::{Progress, Stage};
+pub use progress::{Doubt, Progress, Stage};
 pub use redrive::{RedriveId, RedriveIdError, RedriveState};
 pub(crate) use state::named;
 pub use state::{Reason, Shut, State, UnknownName};

@@ -1,5 +1,7 @@
 //! How far a notification has come on its way to Svix; stored with it.
 
+use std::time::Duration;
+
 use super::{CredentialId, Timestamp};
 
 /// What remains to be done before a notification counts as delivered.
@@ -20,6 +22,26 @@ pub enum Stage {
     },
 }
 
+/// The times between which sends may have reached Svix unseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// When the first of them began.
+    pub since: Timestamp,
+    /// When the last of them ended.
+    pub until: Timestamp,
+}
+
+impl Doubt {
+    /// Adds a send that ended at `ended_at` and took so long.
+    pub fn add(doubt: Option<Self>, ended_at: Timestamp, took: Duration) -> Self {
+        let began_at = ended_at.before(took);
+        Self {
+            since: doubt.map_or(began_at, |doubt| doubt.since.min(began_at)),
+            until: doubt.map_or(ended_at, |doubt| doubt.until.max(ended_at)),
+        }
+    }
+}
+
 /// The counters and marks of a notification that is under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -29,8 +51,10 @@ pub struct Progress {
     pub attempts: u32,
     /// Attempts that count against the retry policy.
     pub spent: u32,
-    /// Whether an attempt ended without telling if Svix has it.
+    /// Whether a dispatch must be seen before it counts as delivered.
     pub ambiguous: bool,
+    /// When it may have reached Svix without an answer that proves either.
+    pub doubt: Option<Doubt>,
     /// Svix's id of the message, once known.
     pub message_id: Option<String>,
     /// The token of its first request: under another one Svix does not know the key again.

@@ -20,7 +20,7 @@ mod share;
 pub use backoff::Backoff;
 pub use bucket::Bucket;
 pub use deadline::{Deadline, Overdue, ask_first};
-pub use decision::{Case, Decision, Rules, decide, first_step};
+pub use decision::{Case, Decision, Hold, Rules, decide, first_step, must_confirm};
 pub use fairness::{Asking, Caps, Load, Patience};
 pub use filter::{
     Clause, Filter, FilterError, FilterFailure, FilterInput, FilterSettings, Position, Verdict,

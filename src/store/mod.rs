@@ -76,6 +76,7 @@ pub use narrowing::Narrowing;
 pub use query::{Cursor, CursorError, Filter, Page};
 pub use redrive::{DeadGroup, DeadLetters, GroupBy, Redrive, RedriveStep, Redrives, SentAgain};
 pub use retention::Retention;
+pub use rows::ATTEMPTS_KEPT;
 pub use settings::{
     Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingChanges, SettingKind,
     SettingQuery, SettingVersion,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::Record;
 use super::fields::Fields;
 use crate::domain::{
-    AccountName, Attempt, Call, CredentialId, Customer, EventId, Notification, NotificationId, Origin,
+    AccountName, Attempt, Call, CredentialId, Customer, Doubt, EventId, Notification, NotificationId, Origin,
     Progress, RedriveId, Stage, Timestamp,
 };
 
@@ -18,7 +18,7 @@ const CONFIRM: &str = "confirm";
 const PROVE: &str = "prove";
 
 /// The most requests that are recorded for one notification; the count goes on beyond it.
-pub(super) const ATTEMPTS_KEPT: u32 = 100;
+pub const ATTEMPTS_KEPT: u32 = 100;
 
 pub(super) fn stage_name(stage: &Stage) -> &'static str {
     match stage {
@@ -118,6 +118,7 @@ pub(super) fn customer(row: &impl Fields) -> Result<Customer, sqlx::Error> {
 }
 
 fn progress(row: &impl Fields) -> Result<Progress, sqlx::Error> {
+    let moment = |column| row.int(column).map(|at| at.map(Timestamp::from_millis));
     let stage = match text(row, "stage")? {
         SEND => Stage::Send,
         CONFIRM => Stage::Confirm,
@@ -132,6 +133,10 @@ fn progress(row: &impl Fields) -> Result<Progress, sqlx::Error> {
         attempts: narrow(row, "attempts")?,
         spent: narrow(row, "spent")?,
         ambiguous: row.flag("ambiguous")?,
+        doubt: match (moment("doubt_since")?, moment("doubt_until")?) {
+            (Some(since), Some(until)) => Some(Doubt { since, until }),
+            _ => None,
+        },
         message_id: row.text("message_id")?.map(str::to_owned),
         credential: row.int("credential")?.map(CredentialId::from_i64),
     })
@@ -174,7 +179,7 @@ pub(super) fn notification(
             .transpose()
             .map_err(|error| unreadable("redrive", error))?,
         redrives: narrow(row, "redrives")?,
-        suspect_until: suspect_until.filter(|until| accepted_at <= *until),
+        suspect_until,
         call: call(row)?,
         progress: progress(row)?,
     })
@@ -191,7 +196,7 @@ fn call(row: &impl Fields) -> Result<Option<Call>, sqlx::Error> {
 /// The columns of a [`Record`].
 pub(super) const RECORD_COLUMNS: &str = "seq, id, event_key, event_id, customer, account, application, event_type, \
     state, reason, detail, status, occurred_at, accepted_at, due_at, settled_at, stage, stage_since, resends, attempts, \
-    spent, ambiguous, message_id, sent_at, sent_ms, digest, expires_at, accepted_by, customer_rule, \
+    spent, ambiguous, doubt_since, doubt_until, message_id, sent_at, sent_ms, digest, expires_at, accepted_by, customer_rule, \
     application_rule, settings_version, filter, replica, credential, redrives, payload_start, payload_end, request, trace";
 
 /// Names the columns of a [`Record`] as those of `n`.

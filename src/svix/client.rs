@@ -15,7 +15,7 @@ use futures_util::{Stream, StreamExt};
 use super::classify::{self, Reply};
 use super::guard::GuardedConnector;
 use super::{Account, Roots, excerpt, request, tls_config};
-use crate::domain::{Answer, Notification, Step, TraceParent};
+use crate::domain::{Answer, Notification, Step, Timestamp, TraceParent};
 use crate::policy::Networks;
 
 /// What is read at most of an answer to a send, in bytes.
@@ -234,6 +234,7 @@ fn answered<S>(
         status,
         retry_after: text(header::RETRY_AFTER),
         date: text(header::DATE),
+        received_at: received_at(),
         body,
     };
     let answer = classify::reply(step, notification, &reply);
@@ -248,6 +249,12 @@ fn answered<S>(
         detail,
         duration: Duration::ZERO,
     }
+}
+
+/// Returns the machine's time.
+fn received_at() -> Timestamp {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp::default().after(since_epoch.unwrap_or_default())
 }
 
 /// Reads a body up to `most` bytes. What breaks off is judged by what came of it.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::Account;
-use crate::domain::{Notification, Step};
+use crate::domain::{Look, Notification, Step};
 
 /// What goes out, short of the headers that all requests share.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,15 +55,13 @@ pub(super) fn build(account: &Account, notification: &Notification, step: &Step)
             message(notification),
         ),
         Step::FetchMessage => get(format!("{application}/msg/{event_id}?with_content=true")),
-        Step::FetchAttempts => {
-            get(format!("{application}/attempt/msg/{event_id}?limit=1&with_content=false"))
+        Step::FetchAttempts(look) => {
+            let from = from(look);
+            get(format!("{application}/attempt/msg/{event_id}?limit=50&with_content=false{from}"))
         }
-        Step::ListEndpoints { iterator, .. } => {
-            let from = iterator
-                .as_ref()
-                .map(|iterator| format!("&iterator={iterator}"))
-                .unwrap_or_default();
-            get(format!("{application}/endpoint?limit=250{from}"))
+        Step::ListEndpoints { look, .. } => {
+            let from = from(look);
+            get(format!("{application}/endpoint?limit=100{from}"))
         }
         Step::Resend { endpoints } => {
             let endpoint = endpoints.last().map_or("", String::as_str);
@@ -74,6 +72,14 @@ pub(super) fn build(account: &Account, notification: &Notification, step: &Step)
             )
         }
     }
+}
+
+/// Writes where a list goes on.
+fn from(look: &Look) -> String {
+    let iterator = look.iterator.as_ref();
+    iterator
+        .map(|iterator| format!("&iterator={iterator}"))
+        .unwrap_or_default()
 }
 
 /// Writes the message around the payload's own bytes.

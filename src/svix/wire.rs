@@ -1,26 +1,45 @@
 //! The shapes of Svix's answers, as far as they matter here.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 use serde_json::value::RawValue;
+
+use crate::domain::fits_svix_id;
+
+/// An id or the place in a list, in the form that Svix gives them: 1 to 256 ASCII letters, digits, `-`, `_` and `.`.
+///
+/// Ids go into addresses, the store and answers; a text of another form makes the whole answer unreadable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SvixId(pub(super) String);
+
+impl<'de> Deserialize<'de> for SvixId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+        let Text(text) = Text::deserialize(deserializer)?;
+        if fits_svix_id(&text) {
+            Ok(Self(text.into_owned()))
+        } else {
+            Err(D::Error::custom("is no id of Svix's"))
+        }
+    }
+}
 
 /// A message.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct MessageOut<'a> {
+    pub(super) id: SvixId,
     #[serde(default)]
-    pub(super) id: Option<String>,
-    #[serde(default)]
-    pub(super) event_type: Option<String>,
-    #[serde(default)]
-    pub(super) timestamp: Option<String>,
+    pub(super) event_id: Option<SvixId>,
+    #[serde(default, borrow)]
+    pub(super) event_type: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    pub(super) timestamp: Option<Cow<'a, str>>,
     #[serde(default, borrow)]
     pub(super) payload: Option<&'a RawValue>,
-}
-
-/// A payload that Svix has dropped, as it shows that.
-#[derive(Deserialize)]
-pub(super) struct ExpiredPayload {
-    pub(super) expired: bool,
 }
 
 /// A page of any list.
@@ -30,7 +49,15 @@ pub(super) struct ListOf<T> {
     #[serde(default = "is_done")]
     pub(super) done: bool,
     #[serde(default)]
-    pub(super) iterator: Option<String>,
+    pub(super) iterator: Option<SvixId>,
+}
+
+impl<T> ListOf<T> {
+    /// Returns where the next page starts, where there is one.
+    pub(super) fn next(&self) -> Option<String> {
+        let next = self.iterator.as_ref().filter(|_| !self.done);
+        next.map(|SvixId(iterator)| iterator.clone())
+    }
 }
 
 fn is_done() -> bool {
@@ -41,15 +68,47 @@ fn is_done() -> bool {
 #[derive(Deserialize)]
 pub(super) struct ApplicationOut {}
 
-/// An attempt of which only the existence matters.
+/// An attempt to deliver a message to an endpoint.
 #[derive(Deserialize)]
-pub(super) struct AttemptOut {}
+#[serde(rename_all = "camelCase")]
+pub(super) struct AttemptOut {
+    #[serde(default)]
+    endpoint_id: Option<SvixId>,
+    #[serde(default)]
+    msg_id: Option<SvixId>,
+    /// 0 where it succeeded.
+    #[serde(default)]
+    status: i64,
+    /// 0 where Svix made it by itself, 1 where it was asked to.
+    #[serde(default)]
+    trigger_type: i64,
+}
+
+impl AttemptOut {
+    /// Tells whether it is one of the message, as far as the ids of both are known.
+    pub(super) fn is_of(&self, message: Option<&str>) -> bool {
+        let ids = self.msg_id.as_ref().zip(message);
+        ids.is_none_or(|(SvixId(own), message)| own == message)
+    }
+
+    /// Tells whether Svix made it by itself, and so follows its own schedule.
+    pub(super) fn is_scheduled(&self) -> bool {
+        self.trigger_type == 0
+    }
+
+    /// Returns the endpoint that it reached.
+    pub(super) fn reached(self) -> Option<String> {
+        self.endpoint_id
+            .filter(|_| self.status == 0)
+            .map(|SvixId(endpoint)| endpoint)
+    }
+}
 
 /// An endpoint with what decides whether a message goes to it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EndpointOut {
-    pub(super) id: String,
+    pub(super) id: SvixId,
     #[serde(default)]
     disabled: bool,
     /// The same list by its older name; some servers show both.

@@ -104,6 +104,7 @@ impl SupervisorActor {
                     paced,
                 } => {
                     self.around.metrics.paced(&account, paced);
+                    entry.confirm_first(now, rules.confirm_after);
                     let (notification, step) = (entry.notification.clone(), entry.step.clone());
                     let (attempt, due_at) = (entry.progress.attempts.saturating_add(1), entry.due_at);
                     self.rates.use_permit(&notification.customer, Instant::now());

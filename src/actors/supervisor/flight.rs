@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::actors::messages::Reservation;
 use crate::domain::{AccountName, Attempt, Notification, Progress, Step, Timestamp};
-use crate::policy::{Deadline, Overdue, first_step};
-use crate::store::{Lease, Leased};
+use crate::policy::{Deadline, Hold, Overdue, ask_first, first_step, must_confirm};
+use crate::store::{ATTEMPTS_KEPT, Lease, Leased};
 
 /// How many requests that have ended are remembered at least before they are left out.
 const SPARE: usize = 64;
@@ -52,6 +52,31 @@ impl Entry {
     pub(super) fn overdue(&self, max_age: Option<Duration>, now: Timestamp) -> Option<Overdue> {
         let suspect = self.notification.suspect_until.is_some();
         self.deadline(max_age)?.overdue(now, suspect, &self.progress)
+    }
+
+    /// Lets Svix be asked what it holds before it is sent, where it may have forgotten what was sent before.
+    pub(super) fn confirm_first(&mut self, now: Timestamp, after: Duration) {
+        let Notification {
+            accepted_at,
+            suspect_until,
+            ..
+        } = *self.notification;
+        let suspect = suspect_until.is_some();
+        if self.step == Step::Send
+            && must_confirm(&self.progress, accepted_at, suspect, now, after)
+            && Hold::of(&self.attempts).absent == 0
+        {
+            ask_first(&mut self.progress);
+            self.step = Step::FetchMessage;
+        }
+    }
+
+    /// Records a request. Of more than are kept, the last one takes the place of the one before.
+    pub(super) fn note(&mut self, attempt: Attempt) {
+        if self.attempts.len() >= ATTEMPTS_KEPT as usize {
+            self.attempts.pop();
+        }
+        self.attempts.push(attempt);
     }
 
     /// Tells whether it is not sent again by an operator's wish.

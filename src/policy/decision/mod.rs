@@ -1,15 +1,14 @@
 //! What an answer from Svix leads to: the one place where a notification's fate is decided.
 
+mod hold;
+mod prove;
+mod send;
+
 use std::time::Duration;
 
 use super::{Backoff, Deadline, Overdue, ask_first};
-use crate::domain::{Answer, ContentMatch, Progress, Reason, Stage, State, Step, Timestamp};
-
-/// By how much two clocks and a rounded `Date` header may mislead about a message's age.
-const AGE_ERROR: Duration = Duration::from_secs(2);
-
-/// The most endpoints that are asked to be sent one message again.
-const ENDPOINTS_MAX: usize = 1000;
+use crate::domain::{Answer, Doubt, Look, Progress, Reason, Stage, State, Step, Timestamp};
+pub use hold::Hold;
 
 /// What an operator set for retries and for the check after an ambiguous attempt.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,11 +27,18 @@ pub struct Rules {
     pub settle: Duration,
     /// How often Svix is asked to send again.
     pub max_resends: u32,
+    /// The wait between the first time that Svix is asked to send again and the second; later ones are longer.
+    pub resend_backoff: Duration,
+    /// How long after a send that may have reached Svix it is asked what it holds before the next send: it does not
+    /// know keys and event ids for ever.
+    pub confirm_after: Duration,
 }
 
 /// The circumstances of an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
+    /// When the notification was accepted.
+    pub accepted_at: Timestamp,
     /// From when on the notification is not sent any more.
     pub deadline: Option<Deadline>,
     /// Until when an earlier holder may have sent it without recording that.
@@ -41,6 +47,10 @@ pub struct Case {
     pub counts: bool,
     /// Whether the request carried a token that another has taken the place of.
     pub superseded: bool,
+    /// What Svix has said since the notification was taken from the store.
+    pub hold: Hold,
+    /// How long the request took.
+    pub took: Duration,
     /// The present time.
     pub now: Timestamp,
     /// A number in 0..1 for the jitter.
@@ -76,8 +86,8 @@ pub fn decide(step: Step, answer: &Answer, case: &Case, rules: &Rules, progress:
         _ => match step {
             Step::Send => judge.after_send(answer),
             Step::FetchMessage => judge.after_fetch_message(answer),
-            Step::FetchAttempts => judge.after_fetch_attempts(answer),
-            Step::ListEndpoints { found, .. } => judge.after_list_endpoints(answer, found),
+            Step::FetchAttempts(look) => judge.after_fetch_attempts(answer, look),
+            Step::ListEndpoints { look, found } => judge.after_list_endpoints(answer, look, found),
             Step::Resend { endpoints } => judge.after_resend(answer, endpoints),
         },
     }
@@ -88,8 +98,29 @@ pub fn first_step(progress: &Progress) -> Step {
     match progress.stage {
         Stage::Send => Step::Send,
         Stage::Confirm => Step::FetchMessage,
-        Stage::Prove { .. } => Step::FetchAttempts,
+        Stage::Prove { .. } => Step::FetchAttempts(Look::default()),
     }
+}
+
+/// Tells whether Svix must be asked what it holds before the notification is sent: an earlier send may have reached it
+/// so long ago that it no longer knows the key or the event id, and would make a second message.
+///
+/// `suspect` tells whether an earlier holder may have sent it at any time since it was accepted.
+pub fn must_confirm(
+    progress: &Progress,
+    accepted_at: Timestamp,
+    suspect: bool,
+    now: Timestamp,
+    after: Duration,
+) -> bool {
+    // What was stored before the times were noted says only that there was such a send.
+    let undated = progress.ambiguous && progress.doubt.is_none();
+    let since = if suspect || undated {
+        Some(accepted_at)
+    } else {
+        progress.doubt.map(|doubt| doubt.since)
+    };
+    progress.stage == Stage::Send && since.is_some_and(|since| now.since(since) >= after)
 }
 
 struct Judge<'a> {
@@ -99,142 +130,26 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn after_send(&mut self, answer: &Answer) -> Decision {
-        match answer {
-            Answer::Accepted { message_id, age } => {
-                self.progress.message_id.clone_from(message_id);
-                self.progress.ambiguous |= self.predates_this_holder(*age);
-                self.accepted()
-            }
-            Answer::Conflict => {
-                self.progress.ambiguous |= self.case.suspect_until.is_some();
-                self.progress.stage = Stage::Confirm;
-                Decision::Next(Step::FetchMessage)
-            }
-            Answer::Rejected => Decision::Settle(State::Dead, Some(Reason::Rejected)),
-            Answer::NotFound => Decision::Settle(State::Dead, Some(Reason::Unroutable)),
-            Answer::Ambiguous | Answer::Panicked => {
-                self.progress.ambiguous = true;
-                self.spend(answer)
-            }
-            _ => self.spend(answer),
-        }
-    }
-
-    fn after_fetch_message(&mut self, answer: &Answer) -> Decision {
-        match answer {
-            Answer::Message {
-                content: ContentMatch::Different,
-                ..
-            } => Decision::Settle(State::Dead, Some(Reason::EventIdTaken)),
-            Answer::Message { message_id, .. } => {
-                self.progress.message_id.clone_from(message_id);
-                self.accepted()
-            }
-            Answer::NotFound => self.not_held(answer),
-            _ => self.spend(answer),
-        }
-    }
-
-    fn after_fetch_attempts(&mut self, answer: &Answer) -> Decision {
-        let Stage::Prove { since, .. } = self.progress.stage else {
-            return self.start_again(answer);
-        };
-        let settled_at = since.after(self.rules.settle);
-        match answer {
-            Answer::Attempts { any: true } => Decision::Settle(State::Delivered, None),
-            Answer::Attempts { any: false } if self.case.now < settled_at => Decision::Retry(settled_at),
-            Answer::Attempts { any: false } => Decision::Next(Step::ListEndpoints {
-                iterator: None,
-                found: Vec::new(),
-            }),
-            Answer::NotFound => self.start_again(answer),
-            _ => self.spend(answer),
-        }
-    }
-
-    fn after_list_endpoints(&mut self, answer: &Answer, mut found: Vec<String>) -> Decision {
-        let Stage::Prove { resends, .. } = self.progress.stage else {
-            return self.start_again(answer);
-        };
-        match answer {
-            Answer::Endpoints { matching, next } => {
-                found.extend_from_slice(matching);
-                found.truncate(ENDPOINTS_MAX);
-                match next {
-                    Some(_) if found.len() < ENDPOINTS_MAX => Decision::Next(Step::ListEndpoints {
-                        iterator: next.clone(),
-                        found,
-                    }),
-                    _ if found.is_empty() => Decision::Settle(State::Delivered, None),
-                    _ if resends >= self.rules.max_resends => {
-                        Decision::Settle(State::Dead, Some(Reason::Undispatched))
-                    }
-                    _ => Decision::Next(Step::Resend { endpoints: found }),
-                }
-            }
-            Answer::NotFound => Decision::Settle(State::Dead, Some(Reason::Unroutable)),
-            _ => self.spend(answer),
-        }
-    }
-
-    /// A resend that may have worked is not repeated: the next look at the attempts tells.
-    fn after_resend(&mut self, answer: &Answer, mut endpoints: Vec<String>) -> Decision {
-        let Stage::Prove { resends, .. } = self.progress.stage else {
-            return self.start_again(answer);
-        };
-        if matches!(answer, Answer::Unavailable { .. }) {
-            return self.spend(answer);
-        }
-        endpoints.pop();
-        if !endpoints.is_empty() {
-            return Decision::Next(Step::Resend { endpoints });
-        }
-        self.progress.stage = Stage::Prove {
-            since: self.case.now,
-            resends: resends.saturating_add(1),
-        };
-        Decision::Retry(
-            self.case
-                .now
-                .after(self.rules.backoff.initial.min(self.rules.settle)),
-        )
-    }
-
-    /// Svix has the message: enough, unless an attempt before was ambiguous.
+    /// Svix has the message: enough, unless a dispatch must be seen.
     fn accepted(&mut self) -> Decision {
         if self.progress.ambiguous && self.rules.verify {
             self.progress.stage = Stage::Prove {
                 since: self.case.now,
                 resends: 0,
             };
-            Decision::Next(Step::FetchAttempts)
+            Decision::Next(Step::FetchAttempts(Look::default()))
         } else {
             Decision::Settle(State::Delivered, None)
         }
     }
 
-    /// Tells whether the message may stem from a holder before this one, whose attempt left no record.
-    fn predates_this_holder(&self, age: Option<Duration>) -> bool {
-        self.case
-            .suspect_until
-            .is_some_and(|until| age.is_none_or(|age| self.case.now.before(age) < until.after(AGE_ERROR)))
+    /// Tells whether Svix may hold the message though no answer said so.
+    fn in_doubt(&self) -> bool {
+        self.progress.ambiguous || self.progress.doubt.is_some() || self.case.suspect_until.is_some()
     }
 
-    /// Svix does not hold it: the conflict was about the application being created twice at once, or
-    /// what may have been sent never arrived.
-    fn not_held(&mut self, answer: &Answer) -> Decision {
-        match self.case.deadline {
-            Some(deadline) if deadline.is_over(self.case.now) => {
-                Decision::Settle(State::Expired, Some(deadline.reason()))
-            }
-            _ => self.start_again(answer),
-        }
-    }
-
-    fn start_again(&mut self, answer: &Answer) -> Decision {
-        self.progress.stage = Stage::Send;
-        self.spend(answer)
+    fn note_doubt(&mut self) {
+        self.progress.doubt = Some(Doubt::add(self.progress.doubt, self.case.now, self.case.took));
     }
 
     /// Tries again later at no cost: the account, not the notification, is what stands in the way.
@@ -243,21 +158,31 @@ impl Judge<'_> {
         self.retry(asked.max(self.rules.backoff.initial))
     }
 
-    /// Tries again later, unless this was the last attempt that the policy allows.
+    /// Tries again later, unless this was the last attempt that the policy allows. To learn what became of a message
+    /// that Svix may hold, as many again are allowed.
     fn spend(&mut self, answer: &Answer) -> Decision {
         let asked = match answer {
-            Answer::Unavailable { retry_after } => *retry_after,
+            Answer::Unavailable { retry_after, .. } => *retry_after,
             _ => None,
         };
         if !self.case.counts {
             return self.wait(asked);
         }
         self.progress.spent = self.progress.spent.saturating_add(1);
-        if self.progress.spent >= self.rules.max_attempts {
-            return Decision::Settle(State::Dead, Some(self.exhausted(answer)));
-        }
         let delay = self.rules.backoff.delay(self.progress.spent, self.case.chance);
-        self.retry(delay.max(asked.unwrap_or_default().min(self.rules.max_retry_after)))
+        let delay = delay.max(asked.unwrap_or_default().min(self.rules.max_retry_after));
+        let sends = self.progress.stage == Stage::Send;
+        let most = self.rules.max_attempts.saturating_mul(2);
+        let allowed = if sends { self.rules.max_attempts } else { most };
+        if self.progress.spent < allowed {
+            self.retry(delay)
+        } else if sends && self.in_doubt() && self.progress.spent < most {
+            // Svix gets its time to finish what it may have begun.
+            ask_first(self.progress);
+            Decision::Retry(self.case.now.after(delay.max(self.rules.settle)))
+        } else {
+            Decision::Settle(State::Dead, Some(self.exhausted(answer)))
+        }
     }
 
     fn exhausted(&self, answer: &Answer) -> Reason {
@@ -266,6 +191,11 @@ impl Judge<'_> {
             (Stage::Prove { .. }, _) => Reason::Undispatched,
             _ => Reason::Exhausted,
         }
+    }
+
+    fn start_again(&mut self, answer: &Answer) -> Decision {
+        self.progress.stage = Stage::Send;
+        self.spend(answer)
     }
 
     /// Plans the next attempt, never one that would send at or past the deadline: what is surely

@@ -150,7 +150,7 @@ impl Gate {
         match answer {
             Answer::Limited { retry_after } => self.limited(*retry_after, now),
             Answer::Refused => self.refused(probe, now),
-            Answer::Unavailable { retry_after } => self.failed(probe, *retry_after, now),
+            Answer::Unavailable { retry_after, .. } => self.failed(probe, *retry_after, now),
             Answer::Ambiguous => self.failed(probe, None, now),
             Answer::Panicked => {}
             _ => self.worked(),

@@ -8,7 +8,10 @@ const RULES: GateRules = GateRules {
     max_probe_interval: Duration::from_secs(8),
     max_retry_after: Duration::from_secs(3600),
 };
-const DOWN: Answer = Answer::Unavailable { retry_after: None };
+const DOWN: Answer = Answer::Unavailable {
+    retry_after: None,
+    may_hold: false,
+};
 const FINE: Answer = Answer::Accepted {
     message_id: None,
     age: None,

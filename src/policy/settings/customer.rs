@@ -156,6 +156,8 @@ mod tests {
         verify: true,
         settle: Duration::from_secs(20),
         max_resends: 3,
+        resend_backoff: Duration::from_secs(5),
+        confirm_after: Duration::from_secs(21_600),
     };
 
     fn read(document: Value) -> Result<CustomerSettings, Vec<Fault>> {

@@ -1,7 +1,7 @@
 //! What must outlast a stop and a new start.
 
 use super::Fixture;
-use crate::domain::{AnswerKind, Call, CredentialId, Progress, Stage, State, Timestamp};
+use crate::domain::{AnswerKind, Call, CredentialId, Doubt, Progress, Stage, State, Timestamp};
 use crate::store::examples::{
     accept, accept_leased, customer, delivered, find, new, post_known, settlement, with_event,
 };
@@ -32,6 +32,10 @@ pub(super) async fn a_clean_stop_and_a_new_start_keep_everything<F: Fixture>() {
             attempts: 1,
             spent: 1,
             ambiguous: true,
+            doubt: Some(Doubt {
+                since: Timestamp::from_millis(5),
+                until: Timestamp::from_millis(9),
+            }),
             message_id: Some("msg_1".to_owned()),
             credential: Some(CredentialId::of("sk_1")),
         },

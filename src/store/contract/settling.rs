@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Fixture;
-use crate::domain::{AnswerKind, CredentialId, Progress, Reason, Stage, State, Timestamp};
+use crate::domain::{AnswerKind, CredentialId, Doubt, Progress, Reason, Stage, State, Timestamp};
 use crate::store::examples::{
     accept, accept_leased, attempt, customer, delivered, find, new, post_known, settlement,
 };
@@ -30,6 +30,10 @@ pub(super) async fn requests_and_progress_are_given_back<F: Fixture>() {
             attempts: 2,
             spent,
             ambiguous: true,
+            doubt: Some(Doubt {
+                since: Timestamp::from_millis(5),
+                until: Timestamp::from_millis(9),
+            }),
             message_id: Some("msg_1".to_owned()),
             credential: Some(CredentialId::of("sk_1")),
         };

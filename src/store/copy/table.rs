@@ -55,7 +55,7 @@ pub(super) struct Table {
 
 /// Until when everything that is queued is suspect, where that is so, is `$3`. What a run that is gone still
 /// owns is as suspect as if another had taken it over.
-const SUSPECT_IN_FILE: &str = "CASE WHEN t.state = 'queued' AND t.accepted_at <= $3 THEN $3 END";
+const SUSPECT_IN_FILE: &str = "CASE WHEN t.state = 'queued' THEN $3 END";
 const SUSPECT_AT_SERVER: &str = "CASE \
        WHEN EXISTS (SELECT 1 FROM queue AS q WHERE q.customer = t.customer AND q.seq = t.seq \
          AND q.owner IS NOT NULL) THEN now_ms() \
@@ -95,6 +95,8 @@ pub(super) static NOTIFICATIONS: LazyLock<Table> = LazyLock::new(|| {
                 "redrives",
                 "settings_version",
                 "credential",
+                "doubt_since",
+                "doubt_until",
             ],
         )
         .with(Kind::Int, &["settled_at", "sent_at", "sent_ms"])

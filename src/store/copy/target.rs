@@ -215,7 +215,7 @@ async fn prepare_server(
     if let Some(until) = suspect_until {
         sqlx::query(
             "UPDATE notifications SET suspect_at = $1 \
-             WHERE state = 'queued' AND accepted_at <= $1 AND suspect_at IS DISTINCT FROM $1",
+             WHERE state = 'queued' AND suspect_at IS DISTINCT FROM $1",
         )
         .bind(until)
         .execute(&mut *connection)

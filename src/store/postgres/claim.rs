@@ -78,7 +78,7 @@ async fn read(
     let found = sqlx::query(
         "SELECT n.seq, n.id, n.customer, n.account, n.application, n.create_application, n.application_name, n.event_id, \
            n.event_type, n.payload_start, n.payload_end, n.accepted_at, n.due_at, n.stage, n.stage_since, n.resends, \
-           n.attempts, n.spent, n.ambiguous, n.message_id, n.credential, n.request, n.trace, n.suspect_at, n.expires_at, n.redrive, n.redrives, e.body \
+           n.attempts, n.spent, n.ambiguous, n.doubt_since, n.doubt_until, n.message_id, n.credential, n.request, n.trace, n.suspect_at, n.expires_at, n.redrive, n.redrives, e.body \
          FROM notifications AS n LEFT JOIN events AS e ON e.customer = n.customer AND e.seq = n.seq \
          WHERE n.customer = $1 AND n.seq = ANY ($2)",
     )

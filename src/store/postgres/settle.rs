@@ -56,9 +56,10 @@ async fn update(
         "WITH given AS MATERIALIZED ( \
            SELECT * FROM unnest($2::TEXT[], $3::BIGINT[], $4::BIGINT[], $5::TEXT[], $6::BIGINT[], $7::TEXT[], \
              $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::BOOLEAN[], $13::TEXT[], $14::TEXT[], \
-             $15::TEXT[], $16::BIGINT[], $17::BIGINT[], $18::BIGINT[], $19::BIGINT[], $20::TEXT[], $21::BIGINT[]) \
+             $15::TEXT[], $16::BIGINT[], $17::BIGINT[], $18::BIGINT[], $19::BIGINT[], $20::TEXT[], $21::BIGINT[], $22::BIGINT[], $23::BIGINT[]) \
              AS given (customer, seq, fence, state, due_at, stage, stage_since, resends, attempts, spent, \
-               ambiguous, message_id, reason, detail, status, settled_at, sent_at, sent_ms, replica, credential)), \
+               ambiguous, message_id, reason, detail, status, settled_at, sent_at, sent_ms, replica, credential, \
+               doubt_since, doubt_until)), \
          gone AS ( \
            DELETE FROM queue AS q USING given AS s \
            WHERE q.customer = s.customer AND q.seq = s.seq AND q.owner + 0 = $1 AND q.fence = s.fence \
@@ -71,7 +72,8 @@ async fn update(
            stage_since = s.stage_since, resends = s.resends, attempts = s.attempts, spent = s.spent, \
            ambiguous = s.ambiguous, message_id = s.message_id, reason = s.reason, detail = s.detail, \
            status = s.status, settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms, \
-           replica = s.replica, credential = s.credential FROM (SELECT * FROM gone UNION ALL SELECT * FROM back) AS s \
+           replica = s.replica, credential = s.credential, doubt_since = s.doubt_since, \
+           doubt_until = s.doubt_until FROM (SELECT * FROM gone UNION ALL SELECT * FROM back) AS s \
          WHERE n.customer = s.customer AND n.seq = s.seq RETURNING n.seq",
     )
     .bind(run)
@@ -97,6 +99,8 @@ async fn update(
     .bind(each(settlements, |(_, settlement)| Some(rows::millis(last(settlement)?.duration))))
     .bind(each(settlements, |(_, settlement)| last(settlement)?.replica.as_deref()))
     .bind(each(settlements, |(_, settlement)| settlement.progress.credential.map(CredentialId::as_i64)))
+    .bind(each(settlements, |(_, settlement)| Some(settlement.progress.doubt?.since.as_millis())))
+    .bind(each(settlements, |(_, settlement)| Some(settlement.progress.doubt?.until.as_millis())))
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().collect())

@@ -4,6 +4,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::leases::Leases;
+use super::open::Suspect;
 use crate::domain::{Customer, Timestamp};
 use crate::store::port::Claimed;
 use crate::store::{StoreError, rows};
@@ -11,7 +12,7 @@ use crate::store::{StoreError, rows};
 /// The columns that a delivery needs.
 const COLUMNS: &str = "SELECT n.seq, n.id, n.customer, n.account, n.application, n.create_application, n.application_name, \
     n.event_id, n.event_type, n.payload_start, n.payload_end, n.accepted_at, n.due_at, n.stage, n.stage_since, n.resends, \
-    n.attempts, n.spent, n.ambiguous, n.message_id, n.credential, n.request, n.trace, n.expires_at, n.redrive, n.redrives, e.body \
+    n.attempts, n.spent, n.ambiguous, n.doubt_since, n.doubt_until, n.message_id, n.credential, n.request, n.trace, n.expires_at, n.redrive, n.redrives, e.body \
     FROM notifications AS n LEFT JOIN events AS e ON e.seq = n.seq \
     WHERE n.seq IN (SELECT value FROM json_each(?)) AND n.state = 'queued' ORDER BY n.due_at, n.seq";
 
@@ -24,7 +25,7 @@ pub(super) async fn run(
     now: Timestamp,
     limit: usize,
     leases: &mut Leases,
-    suspect_until: Option<Timestamp>,
+    suspect: Option<Suspect>,
 ) -> Result<Vec<Claimed>, StoreError> {
     // A name that was made a blob is another value to SQLite; its rows are found to be set aside.
     let due: Vec<i64> = sqlx::query_scalar(
@@ -53,7 +54,8 @@ pub(super) async fn run(
         .iter()
         .map(|row| {
             let seq: i64 = row.try_get("seq")?;
-            Ok(match rows::notification(row, suspect_until) {
+            let suspect = suspect.filter(|suspect| seq <= suspect.last_row);
+            Ok(match rows::notification(row, suspect.map(|suspect| suspect.until)) {
                 Ok(notification) => Claimed::Readable {
                     lease: leases.take(customer, seq),
                     notification: Box::new(notification),

@@ -58,7 +58,7 @@ pub(super) struct Sqlite {
     file: DatabaseFile,
     run: i64,
     /// Until when rows may have been sent by a run that did not record it.
-    suspect_until: Option<Timestamp>,
+    suspect: Option<open::Suspect>,
     accept: AcceptStatements,
     settle: SettleStatements,
     ledger: LedgerStatements,
@@ -154,7 +154,7 @@ impl WriteSide for Sqlite {
 
     async fn claim(&mut self, customer: &Customer, limit: usize) -> Result<Vec<Claimed>, StoreError> {
         let now = self.clock.now();
-        claim::run(&mut self.connection, customer, now, limit, &mut self.leases, self.suspect_until).await
+        claim::run(&mut self.connection, customer, now, limit, &mut self.leases, self.suspect).await
     }
 
     async fn release(&mut self, rows: &[LeasedRow]) -> Result<(), StoreError> {

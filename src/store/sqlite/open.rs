@@ -58,13 +58,16 @@ pub(in crate::store) async fn open(
             error => StoreError::Migrate(error.into()),
         })?;
     let file = file.remember_identity();
-    let suspect_until = suspect_until(&mut connection, now).await?;
-    let run = sqlx::query_scalar("INSERT INTO runs (started_at, suspect_until) VALUES (?, ?) RETURNING run")
-        .bind(now.as_millis())
-        .bind(suspect_until.map(Timestamp::as_millis))
-        .fetch_one(&mut connection)
-        .await?;
     let last_row = last_row(&mut connection).await?;
+    let suspect = suspect(&mut connection, now, last_row).await?;
+    let run = sqlx::query_scalar(
+        "INSERT INTO runs (started_at, suspect_until, suspect_rows) VALUES (?, ?, ?) RETURNING run",
+    )
+    .bind(now.as_millis())
+    .bind(suspect.map(|suspect| suspect.until.as_millis()))
+    .bind(suspect.map(|suspect| suspect.last_row))
+    .fetch_one(&mut connection)
+    .await?;
     let shrinks = shrinks(&mut connection).await?;
     let pool = SqlitePoolOptions::new()
         .max_connections(READERS)
@@ -77,7 +80,7 @@ pub(in crate::store) async fn open(
         checkpointer,
         file,
         run,
-        suspect_until,
+        suspect,
         accept: AcceptStatements::default(),
         settle: SettleStatements::default(),
         ledger: LedgerStatements::default(),
@@ -113,19 +116,35 @@ async fn shrinks(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error>
     Ok(shrinks)
 }
 
-/// Returns until when rows may have been sent by a run that did not record it: until now where the
-/// last run ended without saying so, else as long as that run found.
-async fn suspect_until(
+/// The rows that an earlier run may have sent without recording it.
+///
+/// They are told by their numbers: a clock may have gone back since they were accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Suspect {
+    /// The last of them.
+    pub(super) last_row: i64,
+    /// What was made at Svix before this time may stem from such a send.
+    pub(super) until: Timestamp,
+}
+
+/// Finds the rows that an earlier run may have sent without recording it: all that there are where the last run ended
+/// without saying so, else those of which that run found it.
+async fn suspect(
     connection: &mut SqliteConnection,
     now: Timestamp,
-) -> Result<Option<Timestamp>, sqlx::Error> {
-    let last: Option<(Option<i64>, Option<i64>)> =
-        sqlx::query_as("SELECT stopped_at, suspect_until FROM runs ORDER BY run DESC LIMIT 1")
+    last_row: i64,
+) -> Result<Option<Suspect>, sqlx::Error> {
+    let last: Option<(Option<i64>, Option<i64>, Option<i64>)> =
+        sqlx::query_as("SELECT stopped_at, suspect_until, suspect_rows FROM runs ORDER BY run DESC LIMIT 1")
             .fetch_optional(connection)
             .await?;
     Ok(match last {
-        Some((None, _)) => Some(now),
-        Some((Some(_), until)) => until.map(Timestamp::from_millis),
+        Some((None, ..)) => Some(Suspect { last_row, until: now }),
+        Some((Some(_), until, rows)) => until.map(|until| Suspect {
+            // Older versions noted until when, and not which rows.
+            last_row: rows.unwrap_or(last_row),
+            until: Timestamp::from_millis(until),
+        }),
         None => None,
     })
 }

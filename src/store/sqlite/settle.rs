@@ -24,11 +24,12 @@ impl Default for SettleStatements {
         Self {
             notifications: Chunked::new(&[Rows {
                 head: "WITH settled (seq, state, due_at, stage, stage_since, resends, attempts, spent, ambiguous, \
-                       message_id, reason, detail, status, settled_at, sent_at, sent_ms, replica, credential) AS (VALUES",
-                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       doubt_since, doubt_until, message_id, reason, detail, status, settled_at, sent_at, sent_ms, replica, credential) AS (VALUES",
+                row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 tail: ") UPDATE OR FAIL notifications SET state = s.state, due_at = s.due_at, stage = s.stage, \
                        stage_since = s.stage_since, resends = s.resends, attempts = s.attempts, \
-                       spent = s.spent, ambiguous = s.ambiguous, message_id = s.message_id, \
+                       spent = s.spent, ambiguous = s.ambiguous, \
+                       doubt_since = s.doubt_since, doubt_until = s.doubt_until, message_id = s.message_id, \
                        reason = s.reason, detail = s.detail, status = s.status, \
                        settled_at = s.settled_at, sent_at = s.sent_at, sent_ms = s.sent_ms, \
                        replica = s.replica, credential = s.credential FROM settled AS s WHERE notifications.seq = s.seq AND notifications.state = 'queued'",
@@ -131,6 +132,8 @@ fn bind_settlement<'q>(query: Query<'q>, (leased, settlement): &(&LeasedRow, &Se
         .bind(progress.attempts)
         .bind(progress.spent)
         .bind(progress.ambiguous)
+        .bind(progress.doubt.map(|doubt| doubt.since.as_millis()))
+        .bind(progress.doubt.map(|doubt| doubt.until.as_millis()))
         .bind(progress.message_id.clone())
         .bind(settlement.reason.map(Reason::as_str))
         .bind(

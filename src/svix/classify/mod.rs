@@ -5,7 +5,7 @@ use std::time::Duration;
 use awc::error::{ConnectError, SendRequestError};
 
 use super::retry_after;
-use super::wire::{AttemptOut, EndpointOut, ExpiredPayload, ListOf, MessageOut, Problem};
+use super::wire::{AttemptOut, EndpointOut, ListOf, MessageOut, Problem, SvixId};
 use crate::domain::{Answer, ContentMatch, Notification, Step, Timestamp};
 use crate::envelope::same_content;
 
@@ -14,6 +14,8 @@ pub(super) struct Reply<'a> {
     pub(super) status: u16,
     pub(super) retry_after: Option<&'a str>,
     pub(super) date: Option<&'a str>,
+    /// When it came, for servers that send no date.
+    pub(super) received_at: Timestamp,
     pub(super) body: &'a [u8],
 }
 
@@ -34,7 +36,11 @@ pub(super) fn reply(step: &Step, notification: &Notification, reply: &Reply<'_>)
         400 | 413 | 422 => Answer::Rejected,
         // 5xx, and what Svix itself does not say: redirects, which are not followed, and the 4xx of
         // proxies and of servers that are not Svix. A wrong address must not cost a backlog.
-        _ => Answer::Unavailable { retry_after: asked() },
+        status => Answer::Unavailable {
+            retry_after: asked(),
+            // Svix can fail after it has stored the message, and a proxy while Svix goes on. A 4xx came before that.
+            may_hold: status == 408 || !(400..500).contains(&status),
+        },
     }
 }
 
@@ -43,61 +49,84 @@ pub(super) fn failure(error: &SendRequestError) -> Answer {
     match error {
         // The name is misleading: the connection ended after the request had been written.
         SendRequestError::Connect(ConnectError::Disconnected) => Answer::Ambiguous,
-        SendRequestError::Connect(_) | SendRequestError::Url(_) => Answer::Unavailable { retry_after: None },
+        SendRequestError::Connect(_) | SendRequestError::Url(_) => Answer::Unavailable {
+            retry_after: None,
+            may_hold: false,
+        },
         _ => Answer::Ambiguous,
     }
 }
 
+/// Judges a 2xx. What cannot be read may have broken off, or come from another server.
 fn success(step: &Step, notification: &Notification, reply: &Reply<'_>) -> Answer {
-    let unreadable = Answer::Unavailable { retry_after: None };
-    match step {
-        Step::Send => {
-            // Without a message in it, the answer may have broken off, or come from somebody else.
-            serde_json::from_slice(reply.body).map_or(Answer::Ambiguous, |message: MessageOut<'_>| {
-                Answer::Accepted {
-                    age: age(&message, reply.date),
-                    message_id: message.id,
-                }
-            })
-        }
-        Step::FetchMessage => {
-            serde_json::from_slice(reply.body).map_or(unreadable, |message: MessageOut<'_>| Answer::Message {
-                content: compare(&message, notification),
-                message_id: message.id,
-            })
-        }
-        Step::FetchAttempts => {
-            serde_json::from_slice(reply.body).map_or(unreadable, |page: ListOf<AttemptOut>| {
-                Answer::Attempts {
-                    any: !page.data.is_empty(),
-                }
-            })
-        }
+    let read = match step {
+        Step::Send => message(notification, reply).map(|message| Answer::Accepted {
+            age: age(&message, reply),
+            message_id: Some(message.id.0),
+        }),
+        Step::FetchMessage => message(notification, reply).map(|message| Answer::Message {
+            content: compare(&message, notification),
+            age: age(&message, reply),
+            message_id: Some(message.id.0),
+        }),
+        Step::FetchAttempts(_) => serde_json::from_slice(reply.body)
+            .ok()
+            .and_then(|page| attempts(page, notification)),
         Step::ListEndpoints { .. } => serde_json::from_slice(reply.body)
-            .map_or(unreadable, |page: ListOf<EndpointOut>| endpoints(page, notification)),
-        Step::Resend { .. } => Answer::Resent,
+            .ok()
+            .map(|page| endpoints(page, notification)),
+        Step::Resend { .. } => Some(Answer::Resent),
+    };
+    read.unwrap_or(match step {
+        Step::Send => Answer::Ambiguous,
+        _ => Answer::Unavailable {
+            retry_after: None,
+            may_hold: false,
+        },
+    })
+}
+
+/// Reads the message of an answer, where it is the notification's.
+fn message<'a>(notification: &Notification, reply: &Reply<'a>) -> Option<MessageOut<'a>> {
+    let message: MessageOut<'a> = serde_json::from_slice(reply.body).ok()?;
+    let names_ours = |SvixId(id): &SvixId| id == notification.event_id.as_str();
+    message
+        .event_id
+        .as_ref()
+        .is_some_and(names_ours)
+        .then_some(message)
+}
+
+fn attempts(page: ListOf<AttemptOut>, notification: &Notification) -> Option<Answer> {
+    let message = notification.progress.message_id.as_deref();
+    if !page.data.iter().all(|attempt| attempt.is_of(message)) {
+        return None;
     }
+    Some(Answer::Attempts {
+        dispatched: page.data.iter().any(AttemptOut::is_scheduled),
+        next: page.next(),
+        reached: page.data.into_iter().filter_map(AttemptOut::reached).collect(),
+    })
 }
 
 fn endpoints(page: ListOf<EndpointOut>, notification: &Notification) -> Answer {
-    // Ids and iterators go into addresses; what is not of an id's form does not come from Svix.
-    let is_id = |id: &String| crate::domain::fits_svix_id(id);
-    let next = page.iterator.filter(|iterator| !page.done && is_id(iterator));
+    let next = page.next();
     let wanted = page
         .data
         .into_iter()
         .filter(|endpoint| endpoint.wants(&notification.event_type));
     Answer::Endpoints {
-        matching: wanted.map(|endpoint| endpoint.id).filter(is_id).collect(),
+        matching: wanted.map(|endpoint| endpoint.id.0).collect(),
         next,
     }
 }
 
-/// Returns how old the message was when Svix answered, by Svix's own clock.
-fn age(message: &MessageOut<'_>, date: Option<&str>) -> Option<Duration> {
+/// Returns how old the message was when Svix answered, by Svix's own clock where it shows one.
+fn age(message: &MessageOut<'_>, reply: &Reply<'_>) -> Option<Duration> {
     let created = Timestamp::parse(message.timestamp.as_deref()?).ok()?;
-    let date = httpdate::parse_http_date(date?).ok()?;
-    let now = Timestamp::default().after(date.duration_since(std::time::UNIX_EPOCH).ok()?);
+    let date = reply.date.and_then(|date| httpdate::parse_http_date(date).ok());
+    let date = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
+    let now = date.map_or(reply.received_at, |date| Timestamp::default().after(date));
     Some(now.since(created))
 }
 
@@ -110,10 +139,8 @@ fn compare(message: &MessageOut<'_>, notification: &Notification) -> ContentMatc
     }
     let payload = payload.get().as_bytes();
     if same_content(payload, notification.payload()) {
-        return ContentMatch::Same;
-    }
-    let dropped = serde_json::from_slice(payload).is_ok_and(|payload: ExpiredPayload| payload.expired);
-    if dropped {
+        ContentMatch::Same
+    } else if payload == br#"{"expired":true}"# {
         ContentMatch::Unknown
     } else {
         ContentMatch::Different

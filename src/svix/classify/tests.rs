@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::domain::{AccountName, Customer, EventId, NotificationId, Progress};
+use crate::domain::{AccountName, Customer, EventId, Look, NotificationId, Progress};
 
 fn notification() -> Notification {
     Notification {
@@ -32,9 +32,25 @@ fn judge(step: &Step, status: u16, body: &str) -> Answer {
         status,
         retry_after: Some("7"),
         date: Some("Thu, 01 Jan 1970 00:01:00 GMT"),
+        received_at: Timestamp::from_millis(99_000),
         body: body.as_bytes(),
     };
     reply(step, &notification(), &answer)
+}
+
+fn accepted() -> Answer {
+    Answer::Accepted {
+        message_id: Some("msg_1".into()),
+        age: None,
+    }
+}
+
+fn attempts(dispatched: bool, reached: &[&str]) -> Answer {
+    Answer::Attempts {
+        dispatched,
+        reached: reached.iter().map(ToString::to_string).collect(),
+        next: None,
+    }
 }
 
 const SEVEN: Option<Duration> = Some(Duration::from_secs(7));
@@ -42,27 +58,26 @@ const NOT_FOUND: &str = r#"{"code":"not_found","detail":"Application not found"}
 
 #[test]
 fn each_status_has_one_meaning() {
-    let unavailable = Answer::Unavailable { retry_after: SEVEN };
+    let unavailable = |may_hold| Answer::Unavailable {
+        retry_after: SEVEN,
+        may_hold,
+    };
     let table = [
-        (
-            202,
-            "{}",
-            Answer::Accepted {
-                message_id: None,
-                age: None,
-            },
-            "taken",
-        ),
+        (202, r#"{"id":"msg_1","eventId":"evt_1"}"#, accepted(), "taken"),
+        (202, r#"{"id":"msg_1","eventId":"evt_2"}"#, Answer::Ambiguous, "an answer to another request"),
+        (202, r#"{"id":"msg_1","eventId":null}"#, Answer::Ambiguous, "made by another system"),
+        (202, r#"{"id":"msg_\u0000x","eventId":"evt_1"}"#, Answer::Ambiguous, "not of an id's form"),
+        (202, "{}", Answer::Ambiguous, "no message"),
         (202, "<html>", Answer::Ambiguous, "not Svix's words, or broken off"),
-        (405, "<html>", unavailable.clone(), "a proxy's page"),
-        (402, "{}", unavailable.clone(), "nothing that Svix says of a message"),
+        (405, "<html>", unavailable(false), "a proxy's page"),
+        (402, "{}", unavailable(false), "nothing that Svix says of a message"),
         (409, "", Answer::Conflict, "accepted earlier, perhaps"),
         (429, "", Answer::Limited { retry_after: SEVEN }, "over the limit"),
-        (500, "", unavailable.clone(), "a fault"),
-        (503, "<html>", unavailable.clone(), "a proxy's page"),
-        (301, "", unavailable.clone(), "redirects are not followed"),
-        (408, "", unavailable.clone(), "too slow for it"),
-        (404, "", unavailable, "no such route: not Svix, or a wrong address"),
+        (500, "", unavailable(true), "a fault"),
+        (503, "<html>", unavailable(true), "a proxy's page"),
+        (301, "", unavailable(true), "redirects are not followed"),
+        (408, "", unavailable(true), "too slow for it"),
+        (404, "", unavailable(false), "no such route: not Svix, or a wrong address"),
         (404, NOT_FOUND, Answer::NotFound, "no such application"),
         (400, "", Answer::Rejected, "bad request"),
         (413, "", Answer::Rejected, "too large"),
@@ -77,7 +92,7 @@ fn each_status_has_one_meaning() {
 
 #[test]
 fn an_accepted_message_has_an_id_and_an_age_by_svix_s_own_clock() {
-    let body = r#"{"id":"msg_1","timestamp":"1970-01-01T00:00:45Z","payload":{}}"#;
+    let body = r#"{"id":"msg_1","eventId":"evt_1","timestamp":"1970-01-01T00:00:45Z","payload":{}}"#;
     let age = Some(Duration::from_secs(15));
     assert_eq!(
         judge(&Step::Send, 202, body),
@@ -91,15 +106,31 @@ fn an_accepted_message_has_an_id_and_an_age_by_svix_s_own_clock() {
 #[test]
 fn a_fetched_message_is_compared_by_content() {
     let table = [
-        (r#"{"eventType":"user.created","payload":{"b":2, "a":1}}"#, ContentMatch::Same, "in another order"),
-        (r#"{"eventType":"user.created","payload":{"a":1,"b":3}}"#, ContentMatch::Different, "another value"),
-        (r#"{"eventType":"user.deleted","payload":{"a":1,"b":2}}"#, ContentMatch::Different, "another type"),
         (
-            r#"{"eventType":"user.created","payload":{"expired":true}}"#,
+            r#"{"id":"msg_1","eventId":"evt_1","eventType":"user.created","payload":{"b":2, "a":1}}"#,
+            ContentMatch::Same,
+            "in another order",
+        ),
+        (
+            r#"{"id":"msg_1","eventId":"evt_1","eventType":"user.created","payload":{"a":1,"b":3}}"#,
+            ContentMatch::Different,
+            "another value",
+        ),
+        (
+            r#"{"id":"msg_1","eventId":"evt_1","eventType":"user.deleted","payload":{"a":1,"b":2}}"#,
+            ContentMatch::Different,
+            "another type",
+        ),
+        (
+            r#"{"id":"msg_1","eventId":"evt_1","eventType":"user.created","payload":{"expired":true}}"#,
             ContentMatch::Unknown,
             "dropped by Svix",
         ),
-        (r#"{"eventType":"user.created"}"#, ContentMatch::Unknown, "not shown"),
+        (
+            r#"{"id":"msg_1","eventId":"evt_1","eventType":"user.created"}"#,
+            ContentMatch::Unknown,
+            "not shown",
+        ),
     ];
     for (body, content, why) in table {
         let Answer::Message { content: found, .. } = judge(&Step::FetchMessage, 200, body) else {
@@ -112,29 +143,44 @@ fn a_fetched_message_is_compared_by_content() {
 #[test]
 fn lists_prove_something_only_where_they_can_be_read() {
     let list = Step::ListEndpoints {
-        iterator: None,
+        look: Look::default(),
         found: vec![],
     };
-    let endpoints = r#"{"data":[{"id":"ep_1"},{"id":"ep_2","disabled":true},{"id":"../x"}],"done":false,"iterator":"ep_2"}"#;
+    let look = Step::FetchAttempts(Look::default());
+    let endpoints =
+        r#"{"data":[{"id":"ep_1"},{"id":"ep_2","disabled":true}],"done":false,"iterator":"ep_2"}"#;
     let expected = Answer::Endpoints {
         matching: vec!["ep_1".into()],
         next: Some("ep_2".into()),
     };
     assert_eq!(judge(&list, 200, endpoints), expected);
     assert_eq!(
-        judge(&Step::FetchAttempts, 200, r#"{"data":[{"id":"atmpt_1"}]}"#),
-        Answer::Attempts { any: true }
+        judge(&look, 200, r#"{"data":[{"id":"atmpt_1","status":2}]}"#),
+        attempts(true, &[]),
+        "svix made it by itself, and goes on"
     );
-    assert_eq!(judge(&Step::FetchAttempts, 200, r#"{"data":[]}"#), Answer::Attempts { any: false });
-    let garbled = Answer::Unavailable { retry_after: None };
-    assert_eq!(judge(&Step::FetchAttempts, 200, "<html>"), garbled);
+    assert_eq!(judge(&look, 200, r#"{"data":[]}"#), attempts(false, &[]));
+    let asked_for = r#"{"data":[{"endpointId":"ep_1","triggerType":1,"status":0},{"endpointId":"ep_2","triggerType":1,"status":2}]}"#;
+    assert_eq!(judge(&look, 200, asked_for), attempts(false, &["ep_1"]));
+    let garbled = Answer::Unavailable {
+        retry_after: None,
+        may_hold: false,
+    };
+    assert_eq!(judge(&look, 200, "<html>"), garbled);
     assert_eq!(judge(&list, 200, "{}"), garbled);
+    for id in ["../x", "", "ep 1", "ep_\\u0000", &"x".repeat(257)] {
+        let page = format!(r#"{{"data":[{{"id":"{id}"}}]}}"#);
+        assert_eq!(judge(&list, 200, &page), garbled, "{id:?} is not of an id's form");
+    }
 }
 
 #[test]
 fn only_a_failure_before_the_first_byte_is_harmless() {
     let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-    let harmless = Answer::Unavailable { retry_after: None };
+    let harmless = Answer::Unavailable {
+        retry_after: None,
+        may_hold: false,
+    };
     assert_eq!(failure(&SendRequestError::Connect(ConnectError::Io(refused))), harmless);
     assert_eq!(failure(&SendRequestError::Connect(ConnectError::Timeout)), harmless);
     assert_eq!(failure(&SendRequestError::Connect(ConnectError::Disconnected)), Answer::Ambiguous);

@@ -22,7 +22,13 @@ async fn answer(request: HttpRequest) -> HttpResponse {
     if token.contains("hung") {
         std::future::pending::<()>().await;
     }
-    HttpResponse::Accepted().json(serde_json::json!({ "id": "msg_1", "timestamp": "2026-01-01T00:00:00Z" }))
+    let id = request
+        .headers()
+        .get("idempotency-key")
+        .unwrap()
+        .to_str()
+        .unwrap();
+    HttpResponse::Accepted().json(serde_json::json!({ "id": "msg_1", "eventId": id }))
 }
 
 /// Starts a server that stands for Svix; returns its address.

@@ -73,7 +73,10 @@ async fn a_retry_keeps_the_token_of_its_first_request_while_that_works() {
         answer_with(
             &world.supervisor,
             &held.jobs[0],
-            Answer::Unavailable { retry_after: None },
+            Answer::Unavailable {
+                retry_after: None,
+                may_hold: false,
+            },
             Duration::ZERO,
         );
         drop(held);

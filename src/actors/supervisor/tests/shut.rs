@@ -70,7 +70,10 @@ async fn what_went_back_is_delivered_in_order_once_the_account_opens() {
                     sent.lock().unwrap().push(job.notification.id);
                     answer(&to, job);
                 } else {
-                    let unavailable = Answer::Unavailable { retry_after: None };
+                    let unavailable = Answer::Unavailable {
+                        retry_after: None,
+                        may_hold: false,
+                    };
                     answer_with(&to, job, unavailable, Duration::ZERO);
                 }
             }

@@ -258,6 +258,8 @@ pub(super) fn settings(actors: usize, batch: usize, max_in_flight: usize) -> Set
             verify: true,
             settle: Duration::ZERO,
             max_resends: 1,
+            resend_backoff: Duration::from_secs(5),
+            confirm_after: Duration::from_secs(21_600),
         },
         actors,
         batch,
@@ -298,8 +300,13 @@ pub(super) fn answer(supervisor: &Addr<SupervisorActor>, job: &Job) {
         Step::FetchMessage => Answer::Message {
             message_id: None,
             content: ContentMatch::Same,
+            age: None,
         },
-        _ => Answer::Attempts { any: true },
+        _ => Answer::Attempts {
+            dispatched: true,
+            reached: Vec::new(),
+            next: None,
+        },
     };
     answer_with(supervisor, job, answer, Duration::ZERO);
 }

@@ -3,8 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::ContentMatch;
 
 mod deadlines;
+mod doubts;
+mod resends;
 
 const RULES: Rules = Rules {
     max_attempts: 3,
@@ -18,7 +21,9 @@ const RULES: Rules = Rules {
     max_retry_after: Duration::from_secs(100),
     verify: true,
     settle: Duration::from_secs(45),
-    max_resends: 1,
+    max_resends: 2,
+    resend_backoff: Duration::from_secs(5),
+    confirm_after: Duration::from_secs(21_600),
 };
 const DELIVERED: Decision = Decision::Settle(State::Delivered, None);
 
@@ -28,7 +33,10 @@ fn at(seconds: i64) -> Timestamp {
 
 fn case(now: i64) -> Case {
     Case {
+        accepted_at: at(0),
         superseded: false,
+        hold: Hold::default(),
+        took: Duration::ZERO,
         deadline: None,
         suspect_until: None,
         counts: true,
@@ -49,7 +57,36 @@ fn dead(reason: Reason) -> Decision {
 }
 
 fn down() -> Answer {
-    Answer::Unavailable { retry_after: None }
+    Answer::Unavailable {
+        retry_after: None,
+        may_hold: true,
+    }
+}
+
+fn unreachable() -> Answer {
+    Answer::Unavailable {
+        retry_after: None,
+        may_hold: false,
+    }
+}
+
+fn look() -> Step {
+    Step::FetchAttempts(Look::default())
+}
+
+fn list() -> Step {
+    Step::ListEndpoints {
+        look: Look::default(),
+        found: vec![],
+    }
+}
+
+fn attempts(dispatched: bool) -> Answer {
+    Answer::Attempts {
+        dispatched,
+        reached: vec![],
+        next: None,
+    }
 }
 
 #[test]
@@ -57,6 +94,7 @@ fn the_first_send_follows_the_table() {
     let table = [
         (accepted(), DELIVERED, "2xx"),
         (Answer::Conflict, Decision::Next(Step::FetchMessage), "409: see whose it is"),
+        (unreachable(), Decision::Retry(at(1)), "no connection"),
         (
             Answer::Limited {
                 retry_after: Some(Duration::from_secs(9)),
@@ -105,7 +143,7 @@ fn limits_and_refusals_and_an_open_circuit_spend_no_attempt() {
 #[test]
 fn the_last_attempt_that_fails_is_the_end() {
     let mut progress = Progress::default();
-    let mut next = || decide(Step::Send, &down(), &case(0), &RULES, &mut progress);
+    let mut next = || decide(Step::Send, &unreachable(), &case(0), &RULES, &mut progress);
     assert_eq!(
         [next(), next(), next()],
         [
@@ -122,20 +160,21 @@ fn after_an_ambiguous_attempt_only_a_dispatch_counts_as_delivery() {
     let mut go =
         |step: &Step, answer: &Answer, now| decide(step.clone(), answer, &case(now), &RULES, &mut progress);
     assert_eq!(go(&Step::Send, &Answer::Ambiguous, 0), Decision::Retry(at(1)));
-    assert_eq!(go(&Step::Send, &accepted(), 10), Decision::Next(Step::FetchAttempts));
-    let none = Answer::Attempts { any: false };
-    assert_eq!(go(&Step::FetchAttempts, &none, 10), Decision::Retry(at(55)), "gets the settling time");
-    let list = Step::ListEndpoints {
-        iterator: None,
-        found: vec![],
-    };
-    assert_eq!(go(&Step::FetchAttempts, &none, 55), Decision::Next(list.clone()));
+    assert_eq!(go(&Step::Send, &accepted(), 10), Decision::Next(look()));
+    let none = attempts(false);
+    assert_eq!(go(&look(), &none, 10), Decision::Retry(at(55)), "gets the settling time");
+    let list = list();
+    assert_eq!(go(&look(), &none, 55), Decision::Next(list.clone()));
     let page = |ids: &[&str], next: Option<&str>| Answer::Endpoints {
         matching: ids.iter().map(ToString::to_string).collect(),
         next: next.map(Into::into),
     };
     let second = Step::ListEndpoints {
-        iterator: Some("ep_1".into()),
+        look: Look {
+            iterator: Some("ep_1".into()),
+            pages: 1,
+            reached: vec![],
+        },
         found: vec!["ep_1".into()],
     };
     assert_eq!(go(&list, &page(&["ep_1"], Some("ep_1")), 55), Decision::Next(second.clone()));
@@ -148,14 +187,14 @@ fn after_an_ambiguous_attempt_only_a_dispatch_counts_as_delivery() {
     };
     assert_eq!(go(&resend, &Answer::Resent, 55), Decision::Next(rest.clone()));
     assert_eq!(go(&rest, &Answer::Resent, 56), Decision::Retry(at(57)), "looks again soon");
-    assert_eq!(go(&Step::FetchAttempts, &Answer::Attempts { any: true }, 57), DELIVERED);
+    assert_eq!(go(&look(), &attempts(true), 57), DELIVERED);
 }
 
 #[test]
 fn a_message_that_no_endpoint_wants_is_delivered_and_one_that_stays_undispatched_is_dead() {
     let table = [
         (vec![], 0, DELIVERED, "nobody to dispatch to"),
-        (vec!["ep_1".to_owned()], 1, dead(Reason::Undispatched), "asked as often as allowed"),
+        (vec!["ep_1".to_owned()], 2, dead(Reason::Undispatched), "asked as often as allowed"),
     ];
     for (matching, resends, decision, why) in table {
         let mut progress = Progress {
@@ -165,12 +204,8 @@ fn a_message_that_no_endpoint_wants_is_delivered_and_one_that_stays_undispatched
             },
             ..Progress::default()
         };
-        let step = Step::ListEndpoints {
-            iterator: None,
-            found: vec![],
-        };
         let answer = Answer::Endpoints { matching, next: None };
-        assert_eq!(decide(step, &answer, &case(99), &RULES, &mut progress), decision, "{why}");
+        assert_eq!(decide(list(), &answer, &case(99), &RULES, &mut progress), decision, "{why}");
     }
 }
 
@@ -179,12 +214,13 @@ fn a_conflict_counts_as_delivery_only_where_svix_holds_the_same_content() {
     let message = |content| Answer::Message {
         message_id: Some("msg_1".into()),
         content,
+        age: Some(Duration::ZERO),
     };
     let table = [
         (message(ContentMatch::Same), DELIVERED, "accepted earlier"),
         (message(ContentMatch::Unknown), DELIVERED, "the content has expired at Svix"),
         (message(ContentMatch::Different), dead(Reason::EventIdTaken), "somebody else's"),
-        (Answer::NotFound, Decision::Retry(at(1)), "the race was for the application"),
+        (Answer::NotFound, Decision::Next(Step::Send), "the race was for the application"),
     ];
     for (answer, decision, why) in table {
         let mut progress = Progress {
@@ -198,10 +234,10 @@ fn a_conflict_counts_as_delivery_only_where_svix_holds_the_same_content() {
 #[test]
 fn an_answer_that_predates_this_holder_is_proven() {
     let table = [
-        (Some(0), Decision::Next(Step::FetchAttempts), "created before the hand-over"),
-        (Some(99), Decision::Next(Step::FetchAttempts), "too close to tell"),
+        (Some(0), Decision::Next(look()), "created before the hand-over"),
+        (Some(99), Decision::Next(look()), "too close to tell"),
         (Some(50), DELIVERED, "created after it"),
-        (None, Decision::Next(Step::FetchAttempts), "no age to tell by"),
+        (None, Decision::Next(look()), "no age to tell by"),
     ];
     for (created, decision, why) in table {
         let circumstances = Case {
@@ -224,9 +260,10 @@ fn any_answer() -> impl Strategy<Value = Answer> {
         Just(Answer::Conflict),
         Just(Answer::Message {
             message_id: None,
-            content: ContentMatch::Same
+            content: ContentMatch::Same,
+            age: None,
         }),
-        any::<bool>().prop_map(|any| Answer::Attempts { any }),
+        any::<bool>().prop_map(attempts),
         Just(Answer::Endpoints {
             matching: vec!["ep_1".into()],
             next: None
@@ -253,7 +290,7 @@ proptest! {
         for answer in answers {
             let before = progress.clone();
             let decision = decide(step.clone(), &answer, &case(now), &RULES, &mut progress);
-            prop_assert!(progress.spent <= RULES.max_attempts && progress.spent - before.spent <= 1);
+            prop_assert!(progress.spent <= 2 * RULES.max_attempts && progress.spent <= before.spent + 1);
             prop_assert!(progress.ambiguous || !before.ambiguous);
             match decision {
                 Decision::Settle(state, reason) => {

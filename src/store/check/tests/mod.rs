@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::{CheckReport, Fault, check};
 use crate::domain::{
-    AnswerKind, ApplicationRule, Call, CredentialId, Notification, Origin, Progress, Reason, Stage, State,
-    Timestamp,
+    AnswerKind, ApplicationRule, Call, CredentialId, Doubt, Notification, Origin, Progress, Reason, Stage,
+    State, Timestamp,
 };
 use crate::store::examples::{
     accept, accept_leased, attempt, delivered, new, options, post_known, settlement, with_event,
@@ -153,6 +153,10 @@ pub(in crate::store) async fn fill(store: &Store) {
                 attempts: 3,
                 spent: 1,
                 ambiguous: true,
+                doubt: Some(Doubt {
+                    since: Timestamp::from_millis(5),
+                    until: Timestamp::from_millis(9),
+                }),
                 message_id: Some("msg_1".to_owned()),
                 credential: Some(CredentialId::of("sk_1")),
             },

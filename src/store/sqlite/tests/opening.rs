@@ -100,6 +100,26 @@ async fn a_clean_stop_neither_makes_suspects_nor_clears_them() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_run_may_have_sent_is_told_by_its_number_and_not_by_the_clock() {
+    let database = DatabaseInDirectory::new();
+    let store = database.open().await.unwrap();
+    accept(&store, new("acme", "evt_1")).await;
+    store.close(false).await.unwrap();
+    // As if the clock had been put back by ten minutes since then.
+    database
+        .tamper("UPDATE notifications SET accepted_at = accepted_at + 600000")
+        .await;
+    let store = database.open().await.unwrap();
+    accept(&store, new("acme", "evt_2")).await;
+    let suspect: Vec<bool> = claim(&store)
+        .await
+        .iter()
+        .map(|leased| leased.notification.suspect_until.is_some())
+        .collect();
+    assert_eq!(suspect, [true, false], "what came after the start is not suspect");
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_refused_with_the_reason() {
     let database = DatabaseInDirectory::new();
     std::fs::write(database.path(), "no database at all, however long it may be. ".repeat(1000)).unwrap();
