@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::retry_after;
 use super::wire::{AttemptOut, EndpointOut, ListOf, MessageOut, Problem, SvixId};
 use crate::domain::{Age, Answer, ContentMatch, Notification, Step, Timestamp};
-use crate::envelope::same_content;
+use crate::envelope::{is_expired_marker, same_after_reserialising};
 
 /// How far the middle of the second that Svix's `Date` says may be from this machine's time where both clocks agree.
 const CLOCKS_AGREE: Duration = Duration::from_millis(1500);
@@ -138,9 +138,9 @@ fn compare(message: &MessageOut<'_>, notification: &Notification) -> ContentMatc
         return ContentMatch::Different;
     }
     let payload = payload.get().as_bytes();
-    if same_content(payload, notification.payload()) {
+    if same_after_reserialising(payload, notification.payload()) {
         ContentMatch::Same
-    } else if payload == br#"{"expired":true}"# {
+    } else if is_expired_marker(payload) {
         ContentMatch::Unknown
     } else {
         ContentMatch::Different
