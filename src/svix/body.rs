@@ -22,6 +22,8 @@ pub(super) enum Bound {
 /// A body, and the memory that was set aside for it.
 pub(super) struct Text<'a> {
     pub(super) bytes: Bytes,
+    /// Whether there was more of it than was read.
+    pub(super) is_cut: bool,
     _granted: Option<Granted<'a>>,
 }
 
@@ -42,13 +44,14 @@ pub(super) async fn read<'a>(
     }
     let expected = hint.exact().and_then(|length| usize::try_from(length).ok());
     let mut read = Vec::new();
-    let mut granted = None;
+    let (mut granted, mut is_cut) = (None, false);
     while let Some(frame) = connection.frame(&mut body).await {
         // The headers behind a body are of no use here.
         let Ok(chunk) = frame?.into_data() else { continue };
         if read.is_empty() && body.is_end_stream() && chunk.len() <= most {
             return Ok(Text {
                 bytes: chunk,
+                is_cut: false,
                 _granted: None,
             });
         }
@@ -58,6 +61,7 @@ pub(super) async fn read<'a>(
                 return Err(Failure::TooLong(most));
             }
             read.extend_from_slice(chunk.get(..room).unwrap_or_default());
+            is_cut = true;
             break;
         }
         if read.len() + chunk.len() > SHORT && granted.is_none() {
@@ -69,6 +73,7 @@ pub(super) async fn read<'a>(
     }
     Ok(Text {
         bytes: read.into(),
+        is_cut,
         _granted: granted,
     })
 }

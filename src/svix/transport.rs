@@ -166,6 +166,9 @@ async fn receive(
     let body = body::read(&mut connection, body, bound, account.share())
         .await
         .map_err(failed)?;
+    if body.is_cut && is_verdict(head.status) {
+        return Err(failed(Failure::TooLong(body.bytes.len())));
+    }
     Ok(Received {
         status: head.status,
         keeps: head.version == Version::HTTP_11,
@@ -173,6 +176,17 @@ async fn receive(
         body,
         connection,
     })
+}
+
+/// Tells whether an answer may end a notification, so that it counts only as a whole.
+fn is_verdict(status: StatusCode) -> bool {
+    let of_the_account = [
+        StatusCode::UNAUTHORIZED,
+        StatusCode::FORBIDDEN,
+        StatusCode::TOO_MANY_REQUESTS,
+    ]
+    .contains(&status);
+    status.is_client_error() && !of_the_account
 }
 
 /// Refuses answers of which it is not certain what they say.

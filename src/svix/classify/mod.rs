@@ -62,6 +62,7 @@ fn success(step: &Step, notification: &Notification, reply: &Reply<'_>) -> Answe
             .and_then(|page| attempts(page, notification)),
         Step::ListEndpoints { .. } => serde_json::from_slice(reply.body)
             .ok()
+            .filter(ListOf::says_where_it_goes_on)
             .map(|page| endpoints(page, notification)),
         Step::Resend { .. } => Some(Answer::Resent),
     };
@@ -77,7 +78,8 @@ fn success(step: &Step, notification: &Notification, reply: &Reply<'_>) -> Answe
 /// Reads the message of an answer, where it is the notification's.
 fn message<'a>(notification: &Notification, reply: &Reply<'a>) -> Option<MessageOut<'a>> {
     let message: MessageOut<'a> = serde_json::from_slice(reply.body).ok()?;
-    let names_ours = |SvixId(id): &SvixId| id == notification.event_id.as_str();
+    let names_ours =
+        |SvixId(id): &SvixId| id == notification.event_id.as_str() && message.id.0.starts_with("msg_");
     message
         .event_id
         .as_ref()
@@ -87,11 +89,13 @@ fn message<'a>(notification: &Notification, reply: &Reply<'a>) -> Option<Message
 
 fn attempts(page: ListOf<AttemptOut>, notification: &Notification) -> Option<Answer> {
     let message = notification.progress.message_id.as_deref();
-    if !page.data.iter().all(|attempt| attempt.is_of(message)) {
+    let dispatched = page.data.iter().any(AttemptOut::is_scheduled);
+    let is_whole = dispatched || page.says_where_it_goes_on();
+    if !is_whole || !page.data.iter().all(|attempt| attempt.is_of(message)) {
         return None;
     }
     Some(Answer::Attempts {
-        dispatched: page.data.iter().any(AttemptOut::is_scheduled),
+        dispatched,
         next: page.next(),
         reached: page.data.into_iter().filter_map(AttemptOut::reached).collect(),
     })

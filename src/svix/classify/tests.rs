@@ -67,6 +67,7 @@ fn each_status_has_one_meaning() {
         (202, r#"{"id":"msg_1","eventId":"evt_2"}"#, Answer::Ambiguous, "an answer to another request"),
         (202, r#"{"id":"msg_1","eventId":null}"#, Answer::Ambiguous, "made by another system"),
         (202, r#"{"id":"msg_\u0000x","eventId":"evt_1"}"#, Answer::Ambiguous, "not of an id's form"),
+        (202, r#"{"id":"app_1","eventId":"evt_1"}"#, Answer::Ambiguous, "not the id of a message"),
         (202, "{}", Answer::Ambiguous, "no message"),
         (202, "<html>", Answer::Ambiguous, "not Svix's words, or broken off"),
         (405, "<html>", unavailable(false), "a proxy's page"),
@@ -156,6 +157,11 @@ fn a_fetched_message_is_compared_by_content() {
             ContentMatch::Unknown,
             "not shown",
         ),
+        (
+            r#"{"id":"msg_1","eventId":"evt_1","eventType":"user.created","payload":{"expired":true,"a":1}}"#,
+            ContentMatch::Different,
+            "another's, with such a member",
+        ),
     ];
     for (body, content, why) in table {
         let Answer::Message { content: found, .. } = judge(&Step::FetchMessage, 200, body) else {
@@ -193,6 +199,7 @@ fn lists_prove_something_only_where_they_can_be_read() {
     };
     assert_eq!(judge(&look, 200, "<html>"), garbled);
     assert_eq!(judge(&list, 200, "{}"), garbled);
+    assert_eq!(judge(&list, 200, r#"{"data":[],"done":false,"iterator":null}"#), garbled);
     for id in ["../x", "", "ep 1", "ep_\\u0000", &"x".repeat(257)] {
         let page = format!(r#"{{"data":[{{"id":"{id}"}}]}}"#);
         assert_eq!(judge(&list, 200, &page), garbled, "{id:?} is not of an id's form");

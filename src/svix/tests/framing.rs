@@ -62,11 +62,11 @@ async fn a_whole_answer_counts_however_it_is_framed() {
         ),
         (
             |mut peer, _| {
-                peer.send(answer("422 Unprocessable", &"x".repeat(100_000)));
+                peer.send(answer("503 Service Unavailable", &"x".repeat(100_000)));
                 serve(peer);
             },
-            AnswerKind::Rejected,
-            "a refusal is judged by its status, however long it is",
+            AnswerKind::Unavailable,
+            "a trouble is told by its status, however long the page about it",
         ),
         (
             |mut peer, request| {
