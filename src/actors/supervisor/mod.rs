@@ -155,7 +155,7 @@ impl SupervisorActor {
         self.look_for_due(ctx);
         self.follow_settings(ctx);
         self.tell_gates(ctx);
-        self.give_back();
+        self.give_back(ctx);
         self.sweep_overdue(ctx);
         self.proceed(ctx);
         self.remove_closed();

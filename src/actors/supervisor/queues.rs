@@ -77,6 +77,43 @@ impl<T> ReadyQueues<T> {
             .min())
     }
 
+    /// Takes one of those that `may` go: one that `is_new` where there is any, else any that `chance` picks.
+    pub(super) fn pick(
+        &mut self,
+        now: Instant,
+        mut may: impl FnMut(&Customer) -> May,
+        is_new: impl Fn(&T) -> bool,
+        chance: f64,
+    ) -> Option<T> {
+        for queues in [&mut self.fresh, &mut self.again] {
+            let new = queues.pop_where(now, &mut may, &is_new);
+            if new.is_some() {
+                return new;
+            }
+        }
+        // Neither kind is to stand behind the other for ever: what is fresh fails by itself, perhaps.
+        let (fresh, all) = (self.fresh.len() as f64, self.len() as f64);
+        let place = chance * all;
+        let both = if place < fresh {
+            [(&mut self.fresh, place / fresh), (&mut self.again, chance)]
+        } else {
+            [
+                (&mut self.again, (place - fresh) / (all - fresh)),
+                (&mut self.fresh, chance),
+            ]
+        };
+        let pick = |(queues, chance): (&mut FairQueues<T>, f64)| {
+            let is_there = queues.turn(now, &mut may);
+            is_there.then(|| queues.pop_any(chance)).flatten()
+        };
+        both.into_iter().find_map(pick)
+    }
+
+    /// Tells whether there is anything that `is_so`.
+    pub(super) fn any(&self, is_so: impl Fn(&T) -> bool) -> bool {
+        self.fresh.any(&is_so) || self.again.any(&is_so)
+    }
+
     /// Gives a customer that was held back its turns again. Returns whether it was.
     pub(super) fn release(&mut self, customer: &Customer) -> bool {
         self.fresh.release(customer) | self.again.release(customer)
@@ -155,6 +192,25 @@ mod tests {
         assert_eq!(queues.cut(2, |item| !item.ends_with('!')), ["a3", "b1", "again"]);
         let rest: Vec<&str> = std::iter::from_fn(|| next(&mut queues, |_| May::Go)).collect();
         assert_eq!(rest, ["a1", "a2", "a!"]);
+    }
+
+    #[test]
+    fn what_is_new_is_picked_before_what_chance_picks() {
+        let mut queues = ReadyQueues::default();
+        for (name, fresh, item) in [
+            ("a", true, "a1"),
+            ("a", true, "a2"),
+            ("b", true, "b new"),
+            ("b", false, "b again"),
+        ] {
+            queues.of(fresh).push_back(&customer(name), item);
+        }
+        let is_new = |item: &&str| item.ends_with("new");
+        let mut pick = |chance| queues.pick(Instant::now(), |_| May::Go, is_new, chance);
+        assert_eq!(pick(0.0), Some("b new"));
+        assert_eq!(pick(0.7), Some("b again"));
+        assert_eq!(pick(0.5), Some("a2"));
+        assert_eq!((pick(0.9), pick(0.9)), (Some("a1"), None));
     }
 
     #[test]

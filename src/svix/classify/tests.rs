@@ -62,13 +62,17 @@ fn each_status_has_one_meaning() {
         (503, "<html>", unavailable.clone(), "a proxy's page"),
         (301, "", unavailable.clone(), "redirects are not followed"),
         (408, "", unavailable.clone(), "too slow for it"),
-        (404, "", unavailable, "no such route: not Svix, or a wrong address"),
+        (404, "", unavailable.clone(), "no such route: not Svix, or a wrong address"),
         (404, NOT_FOUND, Answer::NotFound, "no such application"),
         (400, "", Answer::Rejected, "bad request"),
         (413, "", Answer::Rejected, "too large"),
         (422, "", Answer::Rejected, "invalid"),
         (401, "", Answer::Refused, "bad token"),
-        (403, "", Answer::Refused, "not allowed"),
+        (403, r#"{"code":"insufficient access","detail":"Not permitted"}"#, Answer::Refused, "not allowed"),
+        (403, "", unavailable.clone(), "a firewall's"),
+        (403, "<html>Request blocked</html>", unavailable.clone(), "a firewall's page"),
+        (403, r#"{"code":1020,"detail":"Access denied"}"#, unavailable.clone(), "a firewall's in JSON"),
+        (403, r#"{"message":"Forbidden"}"#, unavailable, "a gateway's"),
     ];
     for (status, body, answer, why) in table {
         assert_eq!(judge(&Step::Send, status, body), answer, "{status}: {why}");
