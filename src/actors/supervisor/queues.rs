@@ -1,6 +1,5 @@
 //! Ready notifications: what is fresh, and behind it what is sent again.
 
-use std::cell::Cell;
 use std::time::Instant;
 
 use super::fair::{FairQueues, May};
@@ -39,15 +38,11 @@ impl<T> ReadyQueues<T> {
         self.again.sweep(most_each, &is_over, over);
     }
 
-    /// Takes out what `may_leave` but for the first `kept`. Each customer keeps its oldest.
-    pub(super) fn cut(&mut self, kept: usize, may_leave: impl Fn(&T) -> bool) -> Vec<T> {
-        let (seen, mut out) = (Cell::new(0), Vec::new());
-        let leaves = |item: &T| {
-            seen.set(seen.get() + 1);
-            seen.get() > kept && may_leave(item)
-        };
+    /// Takes out what `may_leave`, of each customer its oldest first.
+    pub(super) fn cut(&mut self, may_leave: impl Fn(&T) -> bool) -> Vec<T> {
+        let mut out = Vec::new();
         for queues in [&mut self.fresh, &mut self.again] {
-            queues.sweep_from_start(leaves, &mut out);
+            queues.sweep_from_start(&may_leave, &mut out);
         }
         out
     }
@@ -77,7 +72,8 @@ impl<T> ReadyQueues<T> {
             .min())
     }
 
-    /// Takes one of those that `may` go: one that `is_new` where there is any, else any that `chance` picks.
+    /// Takes one of those that `may` go, preferably one that `is_new`: of the customer whose turn it is the oldest, or
+    /// as `chance` in 0..1 has it.
     pub(super) fn pick(
         &mut self,
         now: Instant,
@@ -86,7 +82,7 @@ impl<T> ReadyQueues<T> {
         chance: f64,
     ) -> Option<T> {
         for queues in [&mut self.fresh, &mut self.again] {
-            let new = queues.pop_where(now, &mut may, &is_new);
+            let new = queues.pop_where(now, &mut may, &is_new, chance);
             if new.is_some() {
                 return new;
             }
@@ -180,18 +176,18 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_leaves_each_customer_its_oldest_and_what_may_not_leave() {
+    fn a_cut_begins_at_each_customers_oldest_and_leaves_what_may_not_leave() {
         let mut queues = ReadyQueues::default();
-        for item in ["a1", "a2", "a3", "a!"] {
+        for item in ["a!", "a1", "a2", "a3"] {
             queues.of(true).push_back(&customer("a"), item);
         }
         queues.of(true).push_back(&customer("b"), "b1");
         queues.of(false).push_back(&customer("a"), "again");
         // The sweep is in the middle of something.
         queues.sweep(4, |_| false, &mut Vec::new());
-        assert_eq!(queues.cut(2, |item| !item.ends_with('!')), ["a3", "b1", "again"]);
+        assert_eq!(queues.cut(|item| !item.ends_with('!')), ["a1", "a2", "a3", "b1", "again"]);
         let rest: Vec<&str> = std::iter::from_fn(|| next(&mut queues, |_| May::Go)).collect();
-        assert_eq!(rest, ["a1", "a2", "a!"]);
+        assert_eq!(rest, ["a!"]);
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub struct Gate {
     limits: u32,
     probe_interval: Duration,
     probe_under_way: bool,
+    /// Whether a probe has failed since the gate was shut.
+    probed_in_vain: bool,
 }
 
 impl Gate {
@@ -97,6 +99,7 @@ impl Gate {
             limits: 0,
             probe_interval: rules.probe_interval,
             probe_under_way: false,
+            probed_in_vain: false,
         }
     }
 
@@ -129,6 +132,11 @@ impl Gate {
     /// Returns how long the next probe waits for the answer to the one before.
     pub fn probe_wait(&self) -> Duration {
         self.probe_interval
+    }
+
+    /// Tells whether a probe has failed since the gate was shut, so that something else is worth a try.
+    pub fn probed_in_vain(&self) -> bool {
+        self.probed_in_vain
     }
 
     /// Tells how much may go out now.
@@ -277,6 +285,7 @@ impl Gate {
 
     /// Doubles the wait between probes, up to the longest.
     fn slower(&mut self, probe: Sent) -> Duration {
+        self.probed_in_vain = true;
         let most = if probe.first {
             self.rules.max_probe_interval
         } else {

@@ -58,6 +58,7 @@ fn one_probe_at_a_time_goes_out_ever_more_slowly_until_one_works() {
     let mut now = at(1);
     for wait in [2, 4, 8, 8] {
         assert_eq!(gate.admit(now), Admission::Probe);
+        assert_eq!(gate.probed_in_vain(), now > at(1));
         gate.probe_sent();
         assert_eq!(gate.admit(now), Admission::Wait(None));
         gate.observe(&DOWN, first(true), now);
@@ -68,7 +69,7 @@ fn one_probe_at_a_time_goes_out_ever_more_slowly_until_one_works() {
     assert_eq!(gate.admit(now), Admission::Probe);
     gate.probe_sent();
     gate.observe(&FINE, first(true), now);
-    assert_eq!(gate.admit(now), Admission::All);
+    assert_eq!((gate.admit(now), gate.probed_in_vain()), (Admission::All, false));
 }
 
 #[test]

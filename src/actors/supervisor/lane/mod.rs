@@ -224,8 +224,9 @@ impl Lane {
         while self.queues.len() > 0 {
             let entry = match self.queues.find(instant, &mut may) {
                 Ok(_) if probe => {
+                    let chance = trial::chance(&self.gate);
                     self.queues
-                        .pick(instant, &mut may, |entry| entry.is_untried(), fastrand::f64())
+                        .pick(instant, &mut may, |entry| entry.is_untried(), chance)
                 }
                 Ok(found) => found.take(),
                 Err(at) => {

@@ -6,7 +6,16 @@ use std::collections::BTreeSet;
 use super::Lane;
 use crate::actors::supervisor::flight::Entry;
 use crate::domain::{Customer, Timestamp};
-use crate::policy::GateState;
+use crate::policy::{Gate, GateState};
+
+/// Returns which one to try an account with: the first time the oldest, then any.
+pub(super) fn chance(gate: &Gate) -> f64 {
+    if gate.probed_in_vain() {
+        fastrand::f64()
+    } else {
+        0.0
+    }
+}
 
 impl Lane {
     /// Tells whether only probes go out.
@@ -24,17 +33,19 @@ impl Lane {
     /// Gives back what is ready but for `kept`, if possible such as was not tried yet, and of different customers.
     /// What has been asked of Svix since its last settlement stays, for the store does not know of it.
     pub(in crate::actors::supervisor) fn give_back(&mut self, kept: usize) -> Vec<Entry> {
-        let mut back = self.queues.cut(0, |entry| entry.attempts.is_empty());
+        let mut back = self.queues.cut(|entry| entry.attempts.is_empty());
         let mut chosen = BTreeSet::new();
         while self.queues.len() < kept {
             let rank = |entry: &Entry| (!entry.is_untried(), chosen.contains(&entry.notification.customer));
-            let best = back
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, entry)| rank(entry))
-                .map(|(place, _)| place);
-            let Some(place) = best else { break };
-            let entry = back.remove(place);
+            let Some(best) = back.iter().map(|entry| rank(entry)).min() else {
+                break;
+            };
+            let places: Vec<usize> = (0..back.len())
+                .filter(|place| back.get(*place).is_some_and(|entry| rank(entry) == best))
+                .collect();
+            let nth = (chance(&self.gate) * places.len() as f64) as usize;
+            let Some(place) = places.get(nth) else { break };
+            let entry = back.remove(*place);
             let customer = entry.notification.customer.clone();
             self.queues.of(entry.is_fresh()).push_back(&customer, entry);
             chosen.insert(customer);
@@ -57,7 +68,7 @@ impl Lane {
             taken.set(taken.get() + usize::from(goes));
             goes
         };
-        let out = self.queues.cut(0, goes);
+        let out = self.queues.cut(goes);
         out.into_iter().map(|entry| *entry).collect()
     }
 }

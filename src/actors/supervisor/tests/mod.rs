@@ -5,6 +5,7 @@ mod deaths;
 mod draining;
 mod handing_over;
 mod own_accounts;
+mod own_faults;
 mod pacing;
 mod pausing;
 mod pools;
