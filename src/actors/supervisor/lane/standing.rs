@@ -158,26 +158,28 @@ mod tests {
     use crate::policy::{GateRules, Pace, Share};
     use crate::svix::Account;
 
-    #[test]
-    fn what_an_earlier_token_can_do_opens_no_gate_that_the_present_one_shut() {
+    fn lane() -> Lane {
         let (name, second) = (AccountName::new("default"), Duration::from_secs(1));
         let account = Account::new(name, "http://localhost".to_owned(), "testsk_1".into(), second);
-        let mut lane = Lane::new(
-            &AccountSettings {
-                account: Arc::new(account.unwrap()),
-                earlier: Vec::new(),
-                pace: Pace::new(1.0, 2),
-                share: Share::new(1.0, 2),
-                gate: GateRules {
-                    circuit_threshold: 1,
-                    probe_interval: second,
-                    max_probe_interval: second,
-                    max_retry_after: second,
-                },
-                default_application: None,
+        let settings = AccountSettings {
+            account: Arc::new(account.unwrap()),
+            earlier: Vec::new(),
+            pace: Pace::new(1.0, 2),
+            share: Share::new(1.0, 2),
+            gate: GateRules {
+                circuit_threshold: 1,
+                probe_interval: second,
+                max_probe_interval: second,
+                max_retry_after: second,
             },
-            false,
-        );
+            default_application: None,
+        };
+        Lane::new(&settings, false)
+    }
+
+    #[test]
+    fn what_an_earlier_token_can_do_opens_no_gate_that_the_present_one_shut() {
+        let (mut lane, second) = (lane(), Duration::from_secs(1));
         let mut observe = |answer, of_present| {
             let exchange = Exchange {
                 answer,

@@ -13,4 +13,5 @@ mod rotating;
 mod shut;
 mod silence;
 mod standing;
+mod strange_tokens;
 mod world;
