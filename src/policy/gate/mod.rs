@@ -43,7 +43,7 @@ pub enum GateState {
         /// When the next probe may go out.
         next_probe: Timestamp,
     },
-    /// Svix refuses the token: only probes go out.
+    /// Svix refuses the token, or knows none of its applications: only probes go out.
     Refused {
         /// When it was first refused.
         since: Timestamp,
