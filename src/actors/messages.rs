@@ -194,4 +194,6 @@ pub struct AccountSettings {
     pub share: Share,
     /// When it is held back.
     pub gate: GateRules,
+    /// The application that Svix must know with it; none where nothing is known of that.
+    pub default_application: Option<Arc<str>>,
 }

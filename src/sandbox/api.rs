@@ -22,7 +22,7 @@ pub(super) async fn serve(request: HttpRequest, payload: Payload, state: Data<St
     let authorization = call.authorization;
     let authorized = state.credentials.accept(authorization);
     let entry = state.records.enter(&call, arrival, state.at(arrival), authorized);
-    let mut plan = state.planner.next(call.posts_message());
+    let mut plan = state.planner.next(call.posts_message(), call.event_id());
     let (answer, claim) = match plan.instead.take() {
         Some(Instead::Hang) => return hang(()).await,
         Some(Instead::Break) => return break_off(&request).await,

@@ -46,6 +46,9 @@ pub struct Faults {
     pub refuse_tokens: bool,
     /// Whether only message posts are touched; other requests are answered as if there were no faults.
     pub only_messages: bool,
+    /// How the event ids of the message posts begin that alone are touched, as a firewall stumbles over some and as keys
+    /// get stuck; any where there is none.
+    pub only_events: Option<String>,
     /// Whether the `Authorization` header's value stands in the body of every error, fault or not.
     pub echo_authorization: bool,
     /// How many requests are touched before all is well again; without bound where there is none.
@@ -70,6 +73,7 @@ impl Default for Faults {
             forget_key_ratio: 0.0,
             refuse_tokens: false,
             only_messages: false,
+            only_events: None,
             echo_authorization: false,
             fault_limit: None,
         }

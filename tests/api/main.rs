@@ -35,6 +35,7 @@ mod metric_bounds;
 mod metrics;
 mod metrics_in_trouble;
 mod operating;
+mod own_faults;
 mod portal;
 mod redriving;
 mod replicas;

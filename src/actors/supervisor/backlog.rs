@@ -41,6 +41,11 @@ impl Backlog {
         }
     }
 
+    /// Tells whether a customer is known to have more in the store than there is in memory.
+    pub(super) fn waits(&self, customer: &Customer) -> bool {
+        self.standing.contains_key(customer)
+    }
+
     /// Notes that a customer may have room again.
     pub(super) fn freed(&mut self, customer: &Customer) {
         if self.standing.get(customer) == Some(&Standing::Waiting) {
