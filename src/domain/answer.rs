@@ -63,6 +63,16 @@ pub enum ContentMatch {
     Unknown,
 }
 
+/// How long ago Svix created a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age {
+    /// The time since then.
+    pub passed: Duration,
+    /// Whether Svix's clock agrees with this machine's as far as its `Date` header says, so that milliseconds count;
+    /// else the age is Svix's `Date`, in whole seconds, less the message's own time.
+    pub exact: bool,
+}
+
 /// What one request to Svix came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -70,8 +80,8 @@ pub enum Answer {
     Accepted {
         /// Svix's id of the message.
         message_id: Option<String>,
-        /// How long ago, by Svix's own clock, the message was created; a replayed answer is old.
-        age: Option<Duration>,
+        /// How long ago the message was created; a replayed answer is old.
+        age: Option<Age>,
     },
     /// 409 on a send: the event id, or the application's, exists.
     Conflict,
@@ -81,8 +91,8 @@ pub enum Answer {
         message_id: Option<String>,
         /// Whether it is ours.
         content: ContentMatch,
-        /// How long ago, by Svix's own clock, it was created.
-        age: Option<Duration>,
+        /// How long ago it was created.
+        age: Option<Age>,
     },
     /// A page of the attempts that Svix made for the message.
     Attempts {
@@ -116,6 +126,9 @@ pub enum Answer {
     },
     /// Bytes went out and no answer came that is whole and to this request: it may have been taken.
     Ambiguous,
+    /// The same over a connection that had been idle, and ended without a byte of an answer or with a 408. Servers close such
+    /// connections, most often before they have seen the request.
+    Broken,
     /// Svix refuses the request for what it holds.
     Rejected,
     /// 404: the application, message or endpoint is not known.
@@ -145,7 +158,7 @@ named! {
         Limited = "limited",
         /// See [`Answer::Unavailable`].
         Unavailable = "unavailable",
-        /// See [`Answer::Ambiguous`].
+        /// See [`Answer::Ambiguous`] and [`Answer::Broken`].
         Ambiguous = "ambiguous",
         /// See [`Answer::Rejected`].
         Rejected = "rejected",
@@ -170,7 +183,7 @@ impl Answer {
             Self::Resent => AnswerKind::Resent,
             Self::Limited { .. } => AnswerKind::Limited,
             Self::Unavailable { .. } => AnswerKind::Unavailable,
-            Self::Ambiguous => AnswerKind::Ambiguous,
+            Self::Ambiguous | Self::Broken => AnswerKind::Ambiguous,
             Self::Rejected => AnswerKind::Rejected,
             Self::NotFound => AnswerKind::NotFound,
             Self::Refused => AnswerKind::Refused,

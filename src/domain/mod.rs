@@ -14,7 +14,7 @@ mod redrive;
 mod state;
 mod time;
 
-pub use answer::{Answer, AnswerKind, Attempt, ContentMatch, Look, Step};
+pub use answer::{Age, Answer, AnswerKind, Attempt, ContentMatch, Look, Step};
 pub use call::{Call, RequestId, RequestIdError, TraceParent, TraceParentError};
 pub use credential::CredentialId;
 pub use customer::{AccountName, Customer, CustomerError};

@@ -1,4 +1,4 @@
-//! Whether a double says exactly what a JSON number says: what RFC 8785 may fold without losing anything.
+//! What a JSON number says: one form for all its notations, and whether a double says exactly the same.
 
 /// Numbers as short as this, written without an exponent, always do.
 const SHORT: usize = 15;
@@ -23,6 +23,25 @@ pub(super) fn all_exact(json: &str) -> bool {
     true
 }
 
+/// Writes a number in one form, the same for every notation of it: `-15e3` is 0.15 × 10^3, below zero.
+///
+/// One whose exponent no machine has stays as it is.
+pub(super) fn in_one_form(literal: &str) -> String {
+    let power = literal
+        .split_once(['e', 'E'])
+        .map(|(_, power)| power.parse::<i64>());
+    if let Some(Err(_)) = power {
+        return literal.replace('E', "e").replace('+', "");
+    }
+    let Decimal {
+        negative,
+        digits,
+        exponent,
+    } = Decimal::of(literal);
+    let sign = if negative { "-" } else { "" };
+    format!("{sign}{digits}e{exponent}")
+}
+
 /// Tells whether a number is the shortest decimal of the double next to it, in whatever notation.
 ///
 /// Two numbers for which this holds are equal as doubles if and only if they are equal.
@@ -39,7 +58,8 @@ fn is_of_number(letter: char) -> bool {
     letter.is_ascii_digit() || matches!(letter, '+' | '-' | '.' | 'e' | 'E')
 }
 
-fn after_string(inner: &str) -> &str {
+/// Returns what follows a string, of which `inner` begins behind the opening quotation mark.
+pub(super) fn after_string(inner: &str) -> &str {
     let mut escaped = false;
     for (place, byte) in inner.bytes().enumerate() {
         if byte == b'"' && !escaped {

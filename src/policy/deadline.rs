@@ -59,7 +59,7 @@ impl Deadline {
         if progress.stage != Stage::Send || !self.is_over(at) {
             return None;
         }
-        Some(if progress.ambiguous || progress.doubt.is_some() || suspect {
+        Some(if progress.ambiguous || suspect {
             Overdue::Unclear
         } else {
             Overdue::Unsent(self.reason)

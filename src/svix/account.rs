@@ -1,11 +1,14 @@
 //! A Svix credential, ready for use.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use awc::http::header::{HeaderValue, InvalidHeaderValue};
+use hyper::header::{HeaderValue, InvalidHeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::budget::Share;
+use super::origin::Origin;
 use crate::domain::{AccountName, CredentialId};
 
 /// A Svix credential: where requests go and what they carry.
@@ -16,10 +19,13 @@ pub struct Account {
     /// How long one request may take, from the connection to the answer.
     pub request_timeout: Duration,
     base_url: String,
+    /// `None` where no request can go there.
+    origin: Option<Arc<Origin>>,
     token: SecretString,
     credential: CredentialId,
     authorization: HeaderValue,
     guarded: bool,
+    share: Share,
 }
 
 /// Why a token cannot be used.
@@ -56,11 +62,13 @@ impl Account {
         Ok(Self {
             name,
             request_timeout,
+            origin: Origin::parse(&base_url).map(Arc::new),
             base_url,
             credential: CredentialId::of(token.expose_secret()),
             token,
             authorization,
             guarded: false,
+            share: Share::default(),
         })
     }
 
@@ -103,6 +111,15 @@ impl Account {
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         crate::policy::region(self.token.expose_secret())
+    }
+
+    pub(super) fn origin(&self) -> Option<&Arc<Origin>> {
+        self.origin.as_ref()
+    }
+
+    /// Returns its part of the memory for long answers.
+    pub(super) fn share(&self) -> &Share {
+        &self.share
     }
 
     pub(super) fn authorization(&self) -> &HeaderValue {

@@ -1,31 +1,30 @@
 //! Carries requests to Svix and reads what comes back, within bounds of time and size.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_rt::net::TcpStream;
-use actix_service::Service;
-use actix_tls::connect::{ConnectInfo, Connection, Connector, Resolver};
-use awc::error::{ConnectError, PayloadError, SendRequestError};
-use awc::http::{Method, Uri, header};
-use awc::{ClientRequest, ClientResponse};
-use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Request, Uri};
 
+use super::body::SHORT;
 use super::classify::{self, Reply};
-use super::guard::GuardedConnector;
+use super::connect::Connector;
+use super::origin::Origin;
+use super::request::Outgoing;
+use super::transport::{Failed, Manner, Received, Transport};
 use super::{Account, Roots, excerpt, request, tls_config};
 use crate::domain::{Answer, Notification, Step, Timestamp, TraceParent};
 use crate::policy::Networks;
 
-/// What is read at most of an answer to a send, in bytes.
-const SHORT_ANSWER: usize = 64 * 1024;
-
-/// What is read at most of a message or a list, in bytes.
-const LONG_ANSWER: usize = 8 * 1024 * 1024;
+/// What is read at most of a list, in bytes.
+const LIST: usize = 1024 * 1024;
 
 /// How this client names itself.
-const USER_AGENT: &str = concat!("svix-hooks/", env!("CARGO_PKG_VERSION"));
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("svix-hooks/", env!("CARGO_PKG_VERSION")));
+
+/// The form of what goes out and comes back.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// How a client connects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,37 +60,39 @@ pub struct Exchange {
 
 /// An HTTP client with connections of its own; lives on one thread, inside its runtime.
 pub struct Client {
-    /// For accounts whose address the operator has configured.
-    open: awc::Client,
-    /// For all others.
-    guarded: awc::Client,
+    transport: Transport,
 }
 
 impl Client {
-    /// Makes a client that keeps up to `connections` open, and as many to guarded accounts. Must be called inside
-    /// a runtime.
+    /// Makes a client that keeps up to `connections` idle, and as many to guarded accounts.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(options: &ClientOptions, connections: usize) -> Result<Self, ClientError> {
-        let tls = tls_config(&options.roots)?;
-        let open = Connector::new(Resolver::default()).service();
-        let guarded = GuardedConnector::new(options.networks.clone());
+        let connector = Connector {
+            tls: tls_config(&options.roots)?,
+            networks: options.networks.clone(),
+            patience: options.connect_timeout,
+        };
         Ok(Self {
-            open: http(open, tls.clone(), options.connect_timeout, connections),
-            guarded: http(guarded, tls, options.connect_timeout, connections),
+            transport: Transport::new(connector, connections),
         })
     }
 
-    /// Begins a request by an account, with its token.
-    pub(super) fn request(&self, account: &Account, method: Method, url: String) -> ClientRequest {
-        let http = if account.is_guarded() {
-            &self.guarded
-        } else {
-            &self.open
+    /// Asks for something once, over a connection that is not kept.
+    pub(super) async fn ask<'a>(&self, account: &'a Account, path: &str) -> Result<Received<'a>, Failed> {
+        let manner = Manner {
+            once: true,
+            most: SHORT,
         };
-        http.request(method, url)
-            .insert_header((header::AUTHORIZATION, account.authorization().clone()))
+        let request = |origin: &Origin| {
+            let uri = Uri::try_from(format!("{}{path}", origin.prefix)).ok()?;
+            let mut request = Request::new(Full::default());
+            *request.uri_mut() = uri;
+            *request.headers_mut() = headers(account, origin);
+            Some(request)
+        };
+        self.transport.carry(account, manner, request).await
     }
 
     /// Carries out one step for a notification, within so much time from the connection to the answer. Svix is told
@@ -127,109 +128,95 @@ impl Client {
         trace: Option<TraceParent>,
     ) -> Exchange {
         let outgoing = request::build(account, notification, step);
-        let mut request = self.request(account, outgoing.method, outgoing.url);
-        if let Some(key) = outgoing.idempotency_key {
-            request = request.insert_header(("idempotency-key", key));
-        }
-        // Of a retry this is another, and nothing by which Svix knows a repeated key.
-        if let Some(trace) = trace {
-            request = request.insert_header(("traceparent", trace.to_string()));
-        }
-        // Svix tells requests apart without it; it is for those who look for one in its logs or those of a proxy.
-        if let Some(id) = notification.request() {
-            request = request.insert_header(("x-request-id", id));
-        }
-        let sent = match outgoing.body {
-            Some(body) => {
-                request
-                    .insert_header((header::CONTENT_TYPE, "application/json"))
-                    .send_body(body)
-                    .await
-            }
-            None => request.send().await,
+        let manner = Manner {
+            // A repeat is not harmless: each makes Svix send the message once more.
+            once: matches!(step, Step::Resend { .. }),
+            most: most(notification, step),
         };
-        match sent {
-            Ok(mut response) => {
-                let most = if *step == Step::Send {
-                    SHORT_ANSWER
-                } else {
-                    LONG_ANSWER
-                };
-                let body = read(&mut response, most).await;
-                answered(account, notification, step, &response, &body)
+        let request = |origin: &Origin| http(account, origin, &outgoing, notification, trace);
+        match self.transport.carry(account, manner, request).await {
+            Ok(received) => {
+                let exchange = answered(account, notification, step, &received);
+                // What comes late over a kept connection then names another event than that of the next request.
+                if matches!(exchange.answer, Answer::Accepted { .. } | Answer::Message { .. }) {
+                    self.transport.keep(account, received);
+                }
+                exchange
             }
-            Err(error) => Exchange {
-                answer: classify::failure(&error),
-                status: None,
-                detail: failure(account, &error),
+            Err(Failed { failure, status }) => Exchange {
+                answer: failure.answer(),
+                status,
+                detail: failure.words(account),
                 duration: Duration::ZERO,
             },
         }
     }
 }
 
-fn http<S>(
-    connector: S,
-    tls: Arc<rustls::ClientConfig>,
-    connect_timeout: Duration,
-    connections: usize,
-) -> awc::Client
-where
-    S: Service<
-            ConnectInfo<Uri>,
-            Response = Connection<Uri, TcpStream>,
-            Error = actix_tls::connect::ConnectError,
-        > + Clone
-        + 'static,
-{
-    let connector = awc::Connector::new()
-        .connector(connector)
-        .timeout(connect_timeout)
-        .handshake_timeout(connect_timeout)
-        // It names no protocol, so HTTP/1.1 is spoken. To bound the version here would take TLS away again.
-        .rustls_0_23(tls)
-        .limit(connections)
-        // Shorter than load balancers keep idle connections, so that they are not closed in use.
-        .conn_keep_alive(Duration::from_secs(30));
-    awc::Client::builder()
-        .connector(connector)
-        .disable_redirects()
-        .disable_timeout()
-        .no_default_headers()
-        .add_default_header((header::USER_AGENT, USER_AGENT))
-        .add_default_header((header::ACCEPT, "application/json"))
-        .finish()
+/// Returns how long a success may be.
+fn most(notification: &Notification, step: &Step) -> usize {
+    match step {
+        Step::Send | Step::Resend { .. } => SHORT,
+        // Written otherwise, it may take more than when it was sent.
+        Step::FetchMessage => SHORT + 2 * notification.payload().len(),
+        Step::FetchAttempts(_) | Step::ListEndpoints { .. } => LIST,
+    }
 }
 
-/// Says what went wrong with a connection, bounded and without the token.
-pub(super) fn failure(account: &Account, error: &SendRequestError) -> String {
-    let words = match error {
-        // Whoever wrote the address may not learn which names there are inside.
-        SendRequestError::Connect(ConnectError::Resolver(_) | ConnectError::NoRecords)
-            if account.is_guarded() =>
-        {
-            format!(
-                "{} leads to no address that is allowed: a public one, or one in accounts.allowed_networks",
-                account.base_url()
-            )
-        }
-        SendRequestError::Connect(ConnectError::Disconnected) => {
-            "the connection ended before an answer".to_owned()
-        }
-        error => error.to_string(),
-    };
-    excerpt::bounded(&account.redact(&words))
+/// Writes a request; `None` where it has what no request may have.
+fn http(
+    account: &Account,
+    origin: &Origin,
+    outgoing: &Outgoing,
+    notification: &Notification,
+    trace: Option<TraceParent>,
+) -> Option<Request<Full<Bytes>>> {
+    let mut headers = headers(account, origin);
+    if let Some(key) = &outgoing.idempotency_key {
+        headers.insert(HeaderName::from_static("idempotency-key"), HeaderValue::from_str(key).ok()?);
+    }
+    // Of a retry this is another, and nothing by which Svix knows a repeated key.
+    if let Some(trace) = trace {
+        let trace = HeaderValue::try_from(trace.to_string()).ok()?;
+        headers.insert(HeaderName::from_static("traceparent"), trace);
+    }
+    // Svix tells requests apart without it; it is for those who look for one in its logs or those of a proxy.
+    if let Some(id) = notification.request() {
+        headers.insert(HeaderName::from_static("x-request-id"), HeaderValue::from_str(id).ok()?);
+    }
+    if outgoing.body.is_some() {
+        headers.insert(header::CONTENT_TYPE, JSON);
+    }
+    let mut request = Request::new(Full::new(outgoing.body.clone().unwrap_or_default()));
+    *request.method_mut() = outgoing.method.clone();
+    *request.uri_mut() = Uri::try_from(outgoing.path.as_str()).ok()?;
+    *request.headers_mut() = headers;
+    Some(request)
 }
 
-fn answered<S>(
+/// Returns the headers that all requests by an account have.
+fn headers(account: &Account, origin: &Origin) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(header::HOST, origin.header.clone());
+    headers.insert(header::AUTHORIZATION, account.authorization().clone());
+    headers.insert(header::USER_AGENT, USER_AGENT);
+    headers.insert(header::ACCEPT, JSON);
+    headers
+}
+
+fn answered(
     account: &Account,
     notification: &Notification,
     step: &Step,
-    response: &ClientResponse<S>,
-    body: &[u8],
+    received: &Received<'_>,
 ) -> Exchange {
-    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let status = response.status().as_u16();
+    let text = |name| {
+        received
+            .headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let (status, body) = (received.status.as_u16(), &received.body.bytes);
     let reply = Reply {
         status,
         retry_after: text(header::RETRY_AFTER),
@@ -238,7 +225,7 @@ fn answered<S>(
         body,
     };
     let answer = classify::reply(step, notification, &reply);
-    let detail = if response.status().is_success() {
+    let detail = if received.status.is_success() {
         String::new()
     } else {
         excerpt::excerpt(body, account)
@@ -255,20 +242,4 @@ fn answered<S>(
 fn received_at() -> Timestamp {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Timestamp::default().after(since_epoch.unwrap_or_default())
-}
-
-/// Reads a body up to `most` bytes. What breaks off is judged by what came of it.
-pub(super) async fn read<S>(response: &mut ClientResponse<S>, most: usize) -> Bytes
-where
-    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
-{
-    let mut body = BytesMut::new();
-    while let Some(Ok(chunk)) = response.next().await {
-        let room = most - body.len();
-        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if body.len() >= most {
-            break;
-        }
-    }
-    body.freeze()
 }

@@ -1,15 +1,11 @@
 //! Asks Svix what a credential is good for, before anything depends on it.
 
-use awc::http::Method;
 use serde::Serialize;
 
-use super::client::{failure, read};
+use super::transport::Failed;
 use super::wire::{ApplicationOut, ListOf};
 use super::{Account, Client, excerpt};
 use crate::domain::named;
-
-/// What is read at most of the answer, in bytes.
-const ANSWER: usize = 64 * 1024;
 
 named! {
     /// What a token was found to be good for.
@@ -70,13 +66,13 @@ pub async fn probe(client: &Client, account: &Account) -> Findings {
 }
 
 async fn ask(client: &Client, account: &Account) -> Findings {
-    let url = format!("{}/api/v1/app?limit=1", account.base_url());
-    match client.request(account, Method::GET, url).send().await {
-        Ok(mut response) => {
-            let body = read(&mut response, ANSWER).await;
-            answered(account, response.status().as_u16(), &body)
-        }
-        Err(error) => unreachable(account, failure(account, &error)),
+    match client.ask(account, "/api/v1/app?limit=1").await {
+        Ok(received) => answered(account, received.status.as_u16(), &received.body.bytes),
+        Err(Failed { failure, status }) => Findings {
+            reachable: status.is_some(),
+            status,
+            ..unreachable(account, failure.words(account))
+        },
     }
 }
 

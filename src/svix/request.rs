@@ -2,6 +2,7 @@
 //! because Svix recognises a repeated key only under the same method, address and token.
 
 use bytes::Bytes;
+use hyper::Method;
 use serde::Serialize;
 
 use super::Account;
@@ -10,8 +11,9 @@ use crate::domain::{Look, Notification, Step};
 /// What goes out, short of the headers that all requests share.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Outgoing {
-    pub(super) method: awc::http::Method,
-    pub(super) url: String,
+    pub(super) method: Method,
+    /// Its path and query, on the account's server.
+    pub(super) path: String,
     pub(super) idempotency_key: Option<String>,
     pub(super) body: Option<Bytes>,
 }
@@ -34,17 +36,18 @@ struct ApplicationIn<'a> {
 
 /// Builds the request of one step.
 pub(super) fn build(account: &Account, notification: &Notification, step: &Step) -> Outgoing {
-    let application = format!("{}/api/v1/app/{}", account.base_url(), notification.application);
+    let prefix = account.origin().map_or("", |origin| origin.prefix.as_str());
+    let application = format!("{prefix}/api/v1/app/{}", notification.application);
     let event_id = &notification.event_id;
-    let get = |url: String| Outgoing {
-        method: awc::http::Method::GET,
-        url,
+    let get = |path: String| Outgoing {
+        method: Method::GET,
+        path,
         idempotency_key: None,
         body: None,
     };
-    let post = |url: String, idempotency_key, body| Outgoing {
-        method: awc::http::Method::POST,
-        url,
+    let post = |path: String, idempotency_key, body| Outgoing {
+        method: Method::POST,
+        path,
         idempotency_key,
         body: Some(body),
     };
@@ -61,7 +64,7 @@ pub(super) fn build(account: &Account, notification: &Notification, step: &Step)
         }
         Step::ListEndpoints { look, .. } => {
             let from = from(look);
-            get(format!("{application}/endpoint?limit=100{from}"))
+            get(format!("{application}/endpoint?limit=250{from}"))
         }
         Step::Resend { endpoints } => {
             let endpoint = endpoints.last().map_or("", String::as_str);
@@ -143,7 +146,7 @@ mod tests {
     #[test]
     fn a_send_carries_key_and_event_id_and_the_payload_byte_for_byte() {
         let outgoing = build(&account(), &notification(None), &Step::Send);
-        assert_eq!(outgoing.url, "https://svix.example/base/api/v1/app/app_1/msg?with_content=false");
+        assert_eq!(outgoing.path, "/base/api/v1/app/app_1/msg?with_content=false");
         assert_eq!(outgoing.idempotency_key.as_deref(), Some("evt_1"));
         assert_eq!(
             outgoing.body.as_deref(),
@@ -169,10 +172,10 @@ mod tests {
         let outgoing = build(&account(), &notification(None), &step);
         assert!(
             outgoing
-                .url
+                .path
                 .ends_with("/app/app_1/msg/evt_1/endpoint/ep_2/resend"),
             "{}",
-            outgoing.url
+            outgoing.path
         );
     }
 }

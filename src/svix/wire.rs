@@ -53,6 +53,11 @@ pub(super) struct ListOf<T> {
 }
 
 impl<T> ListOf<T> {
+    /// Tells whether it is the last page or says where the next one is.
+    pub(super) fn says_where_it_goes_on(&self) -> bool {
+        self.done || self.iterator.is_some()
+    }
+
     /// Returns where the next page starts, where there is one.
     pub(super) fn next(&self) -> Option<String> {
         let next = self.iterator.as_ref().filter(|_| !self.done);

@@ -79,7 +79,14 @@ async fn requests_go_only_to_addresses_that_are_allowed() {
         if reached {
             assert!(matches!(exchange.answer, Answer::Accepted { .. }), "{why}: {exchange:?}");
         } else {
-            assert_eq!(exchange.answer, Answer::Unavailable { retry_after: None }, "{why}");
+            assert_eq!(
+                exchange.answer,
+                Answer::Unavailable {
+                    retry_after: None,
+                    may_hold: false,
+                },
+                "{why}"
+            );
             assert!(exchange.detail.contains("leads to no address that is allowed"), "{why}: {exchange:?}");
             assert_eq!(findings.detail, Some(exchange.detail), "{why}");
         }

@@ -29,7 +29,13 @@ fn adler32(bytes: &[u8]) -> u32 {
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).expect("it is short");
     let head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-    [&head[..], &stored(bytes), &crc32(bytes).to_le_bytes(), &length.to_le_bytes()].concat()
+    [
+        &head[..],
+        &stored(bytes),
+        &crc32(bytes).to_le_bytes(),
+        &length.to_le_bytes(),
+    ]
+    .concat()
 }
 
 fn zlib(bytes: &[u8]) -> Vec<u8> {
@@ -65,7 +71,8 @@ fn rows() -> Vec<Row> {
         };
         let why = "nobody asked for it";
         rows.push(row(format!("coding_{name}"), why, move |scene| vec![say(bytes(scene, "202 Accepted"))]));
-        let fetched = row(format!("coding_{name}_fetched"), why, move |scene| vec![say(bytes(scene, "200 OK"))]);
+        let fetched =
+            row(format!("coding_{name}_fetched"), why, move |scene| vec![say(bytes(scene, "200 OK"))]);
         rows.push(fetched.on(Call::Fetch));
     }
     rows

@@ -36,7 +36,11 @@ const PLACES: &[(&str, At)] = &[
 ];
 
 fn cut(whole: &[u8], at: At) -> Vec<u8> {
-    let body = whole.windows(4).position(|window| window == b"\r\n\r\n").expect("it has a head") + 4;
+    let body = whole
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("it has a head")
+        + 4;
     let end = match at {
         At::Start(bytes) => bytes,
         At::Body(bytes) => body.checked_add_signed(bytes).expect("it is longer"),
@@ -49,7 +53,11 @@ fn places(ending: fn() -> Act, name: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     for (place, at) in PLACES.iter().copied() {
         let script = move |scene: &crate::row::Scene| vec![say(cut(&accepted(&scene.ours), at)), ending()];
-        rows.extend(held_or_not(&format!("cut_{place}_{name}"), "it is not known whether it was taken", script));
+        rows.extend(held_or_not(
+            &format!("cut_{place}_{name}"),
+            "it is not known whether it was taken",
+            script,
+        ));
     }
     rows
 }
@@ -75,7 +83,13 @@ fn chunks(name: &str, before_end: usize, ending: fn() -> Act) -> [Row; 2] {
 fn more() -> Vec<Row> {
     let mut rows = Vec::new();
     let (fin, reset): (fn() -> Act, fn() -> Act) = (|| Act::Fin, || Act::Reset);
-    for (name, before_end) in [("end", 2), ("zero", 5), ("chunk_end", 7), ("chunk", 20), ("size", 62)] {
+    for (name, before_end) in [
+        ("end", 2),
+        ("zero", 5),
+        ("chunk_end", 7),
+        ("chunk", 20),
+        ("size", 62),
+    ] {
         rows.extend(chunks(&format!("{name}_fin"), before_end, fin));
         rows.extend(chunks(&format!("{name}_reset"), before_end, reset));
     }
@@ -84,10 +98,17 @@ fn more() -> Vec<Row> {
         vec![say(&whole[..whole.len() - 10]), pause(200), Act::Reset]
     }));
     rows.push(row("cut_twice", "again and again", |_| vec![Act::Reset]).times(3));
-    rows.push(row("cut_reused", "nor is a fresh connection", |_| vec![Act::Fin]).times(2).keeps(Keeps::Nothing));
+    rows.push(
+        row("cut_reused", "nor is a fresh connection", |_| vec![Act::Fin])
+            .times(2)
+            .keeps(Keeps::Nothing),
+    );
     rows.extend(held_or_not("cut_no_length", "the end of the connection is the end of the body", |scene| {
         let body = scene.ours.out(false).to_string();
-        vec![say(format!("{}Connection: close\r\n\r\n{}", head("202 Accepted"), &body[..body.len() - 3])), Act::Fin]
+        vec![
+            say(format!("{}Connection: close\r\n\r\n{}", head("202 Accepted"), &body[..body.len() - 3])),
+            Act::Fin,
+        ]
     }));
     rows
 }

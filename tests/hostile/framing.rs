@@ -30,7 +30,9 @@ fn lengths() -> Vec<Row> {
         of_length(scene, &format!("Content-Length: {length}"))
     };
     let mut rows = Vec::new();
-    rows.extend(held_or_not("length_too_large", "the rest never comes", move |scene| vec![say(longer(scene, 5))]));
+    rows.extend(held_or_not("length_too_large", "the rest never comes", move |scene| {
+        vec![say(longer(scene, 5))]
+    }));
     rows.extend(held_or_not("length_too_large_fin", "the end comes first", move |scene| {
         vec![say(longer(scene, 5)), Act::Fin]
     }));
@@ -55,7 +57,10 @@ fn lengths() -> Vec<Row> {
     }
     rows.extend(held_or_not("length_twice", "it is not known which one counts", |scene| {
         let length = body(scene).len();
-        vec![say(of_length(scene, &format!("Content-Length: {length}\r\nContent-Length: {}", length - 4)))]
+        vec![say(of_length(
+            scene,
+            &format!("Content-Length: {length}\r\nContent-Length: {}", length - 4),
+        ))]
     }));
     rows.push(row("length_and_chunks", "chunks count, or nothing does", |scene| {
         let whole = String::from_utf8(chunked("202 Accepted", &body(scene), 50)).expect("it is text");
@@ -63,17 +68,26 @@ fn lengths() -> Vec<Row> {
         vec![say(whole.replacen("Transfer-Encoding: chunked", both, 1))]
     }));
     rows.push(row("length_and_no_chunks", "what is framed in two ways is not trusted", |scene| {
-        vec![say(of_length(scene, &format!("Content-Length: {}\r\nTransfer-Encoding: chunked", body(scene).len())))]
+        vec![say(of_length(
+            scene,
+            &format!("Content-Length: {}\r\nTransfer-Encoding: chunked", body(scene).len()),
+        ))]
     }));
     rows.push(
         row("no_length_close", "the body ends with the connection", |scene| {
-            vec![say(format!("{}Connection: close\r\n\r\n{}", head("202 Accepted"), body(scene))), Act::Fin]
+            vec![
+                say(format!("{}Connection: close\r\n\r\n{}", head("202 Accepted"), body(scene))),
+                Act::Fin,
+            ]
         })
         .at_once(),
     );
     rows.push(
         row("no_length_fin", "the body ends with the connection", |scene| {
-            vec![say(format!("{}\r\n{}", head("202 Accepted"), body(scene))), Act::Fin]
+            vec![
+                say(format!("{}\r\n{}", head("202 Accepted"), body(scene))),
+                Act::Fin,
+            ]
         })
         .at_once(),
     );
@@ -81,7 +95,10 @@ fn lengths() -> Vec<Row> {
         vec![say(format!("{}\r\n{}", head("202 Accepted"), body(scene)))]
     }));
     rows.extend(held_or_not("no_length_reset", "the body did not end in good order", |scene| {
-        vec![say(format!("{}\r\n{}", head("202 Accepted"), &body(scene)[..20])), Act::Reset]
+        vec![
+            say(format!("{}\r\n{}", head("202 Accepted"), &body(scene)[..20])),
+            Act::Reset,
+        ]
     }));
     rows
 }
@@ -116,9 +133,11 @@ fn chunks() -> Vec<Row> {
         ("last_missing", "#", "\r\n"),
     ];
     for (name, size, after) in wrong {
-        rows.extend(held_or_not(&format!("chunks_{name}"), "it is not known where the body ends", move |scene| {
-            vec![say(chunk(scene, size, after))]
-        }));
+        rows.extend(held_or_not(
+            &format!("chunks_{name}"),
+            "it is not known where the body ends",
+            move |scene| vec![say(chunk(scene, size, after))],
+        ));
     }
     rows
 }
@@ -149,7 +168,12 @@ fn lines() -> Vec<Row> {
         ("status_negative", "202 Accepted", "-202 Accepted", "a sign"),
         ("bare_lf", "Accepted\r\n", "Accepted\n", "half a line end"),
         ("bare_cr", "Accepted\r\n", "Accepted\r", "the other half"),
-        ("fold", "Content-Type: application/json", "Content-Type: application\r\n /json", "a header in two lines"),
+        (
+            "fold",
+            "Content-Type: application/json",
+            "Content-Type: application\r\n /json",
+            "a header in two lines",
+        ),
         ("space_before_colon", "Content-Length:", "Content-Length :", "a space before the colon"),
         ("space_before_name", "Content-Type:", " Content-Type:", "a space before the name"),
         ("no_colon", "Content-Type:", "Content-Type", "no colon"),
@@ -177,18 +201,29 @@ fn lines() -> Vec<Row> {
     }));
     rows.extend(held_or_not("http_0_9", "no head at all", |scene| vec![say(body(scene)), Act::Fin]));
     rows.extend(held_or_not("no_head_open", "no head at all", |scene| vec![say(body(scene)), hang()]));
-    rows.push(row("tls_alert", "it speaks TLS", |_| vec![say(b"\x15\x03\x01\x00\x02\x02\x46".to_vec()), Act::Fin]));
-    rows.push(row("http2_preface", "it speaks HTTP/2", |_| vec![say(b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64".to_vec())]));
+    rows.push(row("tls_alert", "it speaks TLS", |_| {
+        vec![say(b"\x15\x03\x01\x00\x02\x02\x46".to_vec()), Act::Fin]
+    }));
+    rows.push(row("http2_preface", "it speaks HTTP/2", |_| {
+        vec![say(b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64".to_vec())]
+    }));
     rows.push(row("a_request", "it asks instead", |_| vec![say("GET / HTTP/1.1\r\nHost: a\r\n\r\n")]));
     rows.push(
         row("close_header", "the connection is closed as is said", |scene| {
-            vec![say(answer_with("202 Accepted", "Connection: close\r\n", body(scene))), Act::Fin]
+            vec![
+                say(answer_with("202 Accepted", "Connection: close\r\n", body(scene))),
+                Act::Fin,
+            ]
         })
         .at_once(),
     );
     rows.push(
         row("close_header_open", "it is said, and not done", |scene| {
-            vec![say(answer_with("202 Accepted", "Connection: close\r\n", body(scene)))]
+            vec![say(answer_with(
+                "202 Accepted",
+                "Connection: close\r\n",
+                body(scene),
+            ))]
         })
         .at_once(),
     );

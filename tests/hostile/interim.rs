@@ -23,7 +23,9 @@ fn rows() -> Vec<Row> {
         ("no_reason", "HTTP/1.1 103 \r\n\r\n", "it has no words"),
     ];
     for (name, interim, why) in table {
-        rows.push(row(format!("interim_{name}"), why, move |scene| vec![say(interim), proper(scene)]).at_once());
+        rows.push(
+            row(format!("interim_{name}"), why, move |scene| vec![say(interim), proper(scene)]).at_once(),
+        );
         let then = move |scene: &_| vec![say(interim), pause(150), proper(scene)];
         rows.push(row(format!("interim_{name}_pause"), why, then).at_once());
         let each = row(format!("interim_{name}_each"), why, move |scene| vec![say(interim), proper(scene)]);
@@ -31,7 +33,10 @@ fn rows() -> Vec<Row> {
     }
     rows.extend([
         row("interim_20", "several, of all kinds", |scene| {
-            vec![say(format!("{CONTINUE}{PROCESSING}{LINKS}{HINTS}").repeat(5)), proper(scene)]
+            vec![
+                say(format!("{CONTINUE}{PROCESSING}{LINKS}{HINTS}").repeat(5)),
+                proper(scene),
+            ]
         })
         .at_once(),
         row("interim_20_paused", "several, with time between them", |scene| {
@@ -47,7 +52,11 @@ fn rows() -> Vec<Row> {
         .at_once(),
         row("interim_422", "a refusal after it is this event's, not the next one's", |_| {
             let body = r#"{"detail":[{"loc":["body"],"msg":"no","type":"value_error"}]}"#;
-            vec![say(HINTS), pause(150), say(answer("422 Unprocessable Entity", body))]
+            vec![
+                say(HINTS),
+                pause(150),
+                say(answer("422 Unprocessable Entity", body)),
+            ]
         })
         .dead("rejected"),
         row("interim_late_409", "the message is known", |_| {
@@ -56,14 +65,21 @@ fn rows() -> Vec<Row> {
         .keeps(Keeps::Keyless),
     ]);
     rows.extend(held_or_not("interim_101", "nobody asked for another protocol", |_| {
-        vec![say("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nhello")]
+        vec![say(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nhello",
+        )]
     }));
-    rows.extend(held_or_not("interim_endless", "the answer never comes", |_| vec![forever(PROCESSING.repeat(40))]));
+    rows.extend(held_or_not("interim_endless", "the answer never comes", |_| {
+        vec![forever(PROCESSING.repeat(40))]
+    }));
     rows.extend(held_or_not("interim_only", "the connection ends before the answer", |_| {
         vec![say(HINTS), Act::Fin]
     }));
     rows.extend(held_or_not("interim_body", "an interim answer has no body", |scene| {
-        vec![say("HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\nhello"), proper(scene)]
+        vec![
+            say("HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\nhello"),
+            proper(scene),
+        ]
     }));
     rows
 }

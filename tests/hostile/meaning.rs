@@ -44,7 +44,10 @@ fn other_events() -> Vec<Row> {
         ("empty_object", "there is no message in it", |_| answer("202 Accepted", "{}")),
         ("array", "it is a list", |scene| answer("202 Accepted", json!([scene.ours.out(false)]).to_string())),
         ("positions", "its members have no names", |scene| {
-            answer("202 Accepted", json!([scene.ours.event_id, "a.b", {}, null, scene.ours.id, null]).to_string())
+            answer(
+                "202 Accepted",
+                json!([scene.ours.event_id, "a.b", {}, null, scene.ours.id, null]).to_string(),
+            )
         }),
         ("text", "it is a text", |_| answer("202 Accepted", "\"msg_1\"")),
         ("null", "it is nothing", |_| answer("202 Accepted", "null")),
@@ -74,7 +77,9 @@ fn other_events() -> Vec<Row> {
             )
         }),
         ("status_204", "it has no body", |_| b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
-        ("status_205", "it has no body", |_| b"HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n".to_vec()),
+        ("status_205", "it has no body", |_| {
+            b"HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n".to_vec()
+        }),
         ("status_207", "it has several parts", |_| answer("207 Multi-Status", "{\"responses\":[]}")),
         ("error_in_202", "it says that it failed", |_| {
             answer("202 Accepted", r#"{"code":"internal","detail":"no"}"#)
@@ -88,21 +93,40 @@ fn other_events() -> Vec<Row> {
         ("lost_body", b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}".to_vec()),
     ] {
         let script = move |_: &Scene| vec![say(bytes.clone())];
-        rows.push(row(format!("means_{name}"), "what was taken is dispatched", script).keeps(Keeps::Undispatched));
+        rows.push(
+            row(format!("means_{name}"), "what was taken is dispatched", script).keeps(Keeps::Undispatched),
+        );
     }
     // A body where there can be none is left over.
     rows.extend(held_or_not("means_204_with_body", "what follows belongs to no request", |scene| {
         let body = scene.ours.out(false).to_string();
-        vec![say(format!("HTTP/1.1 204 No Content\r\nContent-Length: {}\r\n\r\n{body}", body.len()))]
+        vec![say(format!(
+            "HTTP/1.1 204 No Content\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))]
     }));
     rows.extend(held_or_not("means_304_with_body", "nobody asked whether it has changed", |scene| {
         let body = scene.ours.out(false).to_string();
-        vec![say(format!("HTTP/1.1 304 Not Modified\r\nContent-Length: {}\r\n\r\n{body}", body.len()))]
+        vec![say(format!(
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))]
     }));
-    for status in ["300 Multiple Choices", "301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"] {
+    for status in [
+        "300 Multiple Choices",
+        "301 Moved Permanently",
+        "302 Found",
+        "303 See Other",
+        "307 Temporary Redirect",
+        "308 Permanent Redirect",
+    ] {
         let name = format!("means_{}", &status[..3]);
         rows.extend(held_or_not(&name, "it is not followed", move |_| {
-            vec![say(answer_with(status, "Location: /api/v1/app/other/msg\r\n", ""))]
+            vec![say(answer_with(
+                status,
+                "Location: /api/v1/app/other/msg\r\n",
+                "",
+            ))]
         }));
     }
     rows
@@ -130,7 +154,10 @@ const IDS: &[(&str, &str)] = &[
     ("percent", "msg_%00%2e%2e"),
     ("space", "msg_ 1"),
     ("empty", ""),
-    ("long", "msg_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    (
+        "long",
+        "msg_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ),
     ("emoji", "msg_\u{1f980}\u{1f980}"),
     ("surrogate", r"msg_\ud800"),
     ("other_prefix", "app_000000000000000000000000001"),
@@ -153,7 +180,12 @@ fn charsets() -> Vec<Row> {
     }
     let bodies: Vec<(&str, fn(&str) -> Vec<u8>)> = vec![
         ("utf16", |text| text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
-        ("utf16_bom", |text| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        ("utf16_bom", |text| {
+            format!("\u{feff}{text}")
+                .encode_utf16()
+                .flat_map(u16::to_be_bytes)
+                .collect()
+        }),
         ("utf8_bom", |text| format!("\u{feff}{text}").into_bytes()),
         ("latin", |text| [text.trim_end_matches('}').as_bytes(), b",\"x\":\"caf\xe9\"}"].concat()),
         ("invalid", |text| [b"\xff\xfe\xc0\x80", text.as_bytes()].concat()),
@@ -167,7 +199,10 @@ fn charsets() -> Vec<Row> {
     ];
     for (name, make) in bodies {
         rows.push(row(format!("body_{name}"), "it may not be readable", move |scene| {
-            vec![say(answer("202 Accepted", make(&scene.ours.out(false).to_string())))]
+            vec![say(answer(
+                "202 Accepted",
+                make(&scene.ours.out(false).to_string()),
+            ))]
         }));
     }
     rows

@@ -47,7 +47,8 @@ pub(crate) async fn play(rows: Vec<Row>, at_once: usize) {
     let chosen = crate::support::variable("TEST_ROWS").unwrap_or_default();
     let chosen = rows.into_iter().filter(|row| row.name.contains(&chosen));
     let (count, mut complaints) = (rows_of(&chosen), Vec::new());
-    let mut played = futures_util::stream::iter(chosen.map(|row| one(&process.client, row))).buffer_unordered(at_once);
+    let mut played =
+        futures_util::stream::iter(chosen.map(|row| one(&process.client, row))).buffer_unordered(at_once);
     while let Some(of_one) = played.next().await {
         complaints.extend(of_one);
     }
@@ -246,7 +247,9 @@ fn shortened(text: &str) -> String {
 fn memory(process: &TestProcess, name: &str) -> u64 {
     let path = format!("/proc/{}/status", process.child.id());
     let status = std::fs::read_to_string(path).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     let size = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
     size.expect("the system says so")
 }

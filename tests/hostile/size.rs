@@ -39,29 +39,45 @@ fn endless() -> Vec<Row> {
     for (name, acts) in table {
         rows.push(row(format!("endless_{name}"), "it can never be read", move |_| acts()));
     }
-    rows.extend(held_or_not("endless_trailers", "the end of the body is not the end of the answer", |scene| {
-        let mut whole = chunked("202 Accepted", &scene.ours.out(false).to_string(), 50);
-        whole.truncate(whole.len() - 2);
-        vec![say(whole), forever("X-A: b\r\n".repeat(512))]
-    }));
+    rows.extend(held_or_not(
+        "endless_trailers",
+        "the end of the body is not the end of the answer",
+        |scene| {
+            let mut whole = chunked("202 Accepted", &scene.ours.out(false).to_string(), 50);
+            whole.truncate(whole.len() - 2);
+            vec![say(whole), forever("X-A: b\r\n".repeat(512))]
+        },
+    ));
     rows.push(row("endless_refusal", "nor is a refusal that never ends one", |_| {
-        vec![say(head("422 Unprocessable Entity") + "Content-Length: 99999999999\r\n\r\n"), forever(" ".repeat(4096))]
+        vec![
+            say(head("422 Unprocessable Entity") + "Content-Length: 99999999999\r\n\r\n"),
+            forever(" ".repeat(4096)),
+        ]
     }));
     rows.push(
         row("endless_fetched", "a message that never ends", |_| {
-            vec![say(head("200 OK") + "\r\n{\"id\":\"msg_"), forever("a".repeat(64 * 1024))]
+            vec![
+                say(head("200 OK") + "\r\n{\"id\":\"msg_"),
+                forever("a".repeat(64 * 1024)),
+            ]
         })
         .on(Call::Fetch),
     );
     rows.push(
         row("endless_attempts", "a list that never ends", |_| {
-            vec![say(head("200 OK") + "\r\n{\"data\":["), forever("{\"id\":\"atmpt_1\"},".repeat(4096))]
+            vec![
+                say(head("200 OK") + "\r\n{\"data\":["),
+                forever("{\"id\":\"atmpt_1\"},".repeat(4096)),
+            ]
         })
         .on(Call::Attempts),
     );
     rows.push(
         row("endless_endpoints", "a list that never ends", |_| {
-            vec![say(head("200 OK") + "\r\n{\"data\":["), forever("{\"id\":\"ep_1\"},".repeat(4096))]
+            vec![
+                say(head("200 OK") + "\r\n{\"data\":["),
+                forever("{\"id\":\"ep_1\"},".repeat(4096)),
+            ]
         })
         .on(Call::Endpoints),
     );
@@ -83,7 +99,12 @@ fn list_of(element: &str, count: usize) -> String {
 fn huge() -> Vec<Row> {
     let padded = |scene: &Scene, length: usize| format!("{}{}", " ".repeat(length), scene.ours.out(false));
     let mut rows = Vec::new();
-    for (name, length) in [("70k", 70 * 1024), ("1m", MIB), ("8m", 8 * MIB), ("32m", 32 * MIB)] {
+    for (name, length) in [
+        ("70k", 70 * 1024),
+        ("1m", MIB),
+        ("8m", 8 * MIB),
+        ("32m", 32 * MIB),
+    ] {
         let why = "a body of that size is not Svix's";
         rows.push(row(format!("huge_body_{name}"), why, move |scene| {
             vec![say(answer("202 Accepted", padded(scene, length)))]
@@ -95,20 +116,33 @@ fn huge() -> Vec<Row> {
             vec![say(answer("202 Accepted", with_id(scene, length)))]
         }));
         rows.push(
-            row(format!("huge_id_{name}_fetched"), why, move |scene| vec![say(answer("200 OK", with_id(scene, length)))])
-                .on(Call::Fetch),
+            row(format!("huge_id_{name}_fetched"), why, move |scene| {
+                vec![say(answer("200 OK", with_id(scene, length)))]
+            })
+            .on(Call::Fetch),
         );
     }
     rows.push(row("huge_headers", "ten thousand of them", |scene| {
         let headers: String = (0..10_000).map(|number| format!("X-{number}: b\r\n")).collect();
-        vec![say(answer_with("202 Accepted", &headers, scene.ours.out(false).to_string()))]
+        vec![say(answer_with(
+            "202 Accepted",
+            &headers,
+            scene.ours.out(false).to_string(),
+        ))]
     }));
     rows.push(row("huge_header", "one of 1 MiB", |scene| {
         let header = format!("X-A: {}\r\n", "b".repeat(MIB));
-        vec![say(answer_with("202 Accepted", &header, scene.ours.out(false).to_string()))]
+        vec![say(answer_with(
+            "202 Accepted",
+            &header,
+            scene.ours.out(false).to_string(),
+        ))]
     }));
     rows.push(row("huge_reason", "a status line of 1 MiB", |scene| {
-        vec![say(answer(&format!("202 {}", "b".repeat(MIB)), scene.ours.out(false).to_string()))]
+        vec![say(answer(
+            &format!("202 {}", "b".repeat(MIB)),
+            scene.ours.out(false).to_string(),
+        ))]
     }));
     rows.push(row("huge_trouble", "a page of an error of 8 MiB", |_| {
         vec![say(answer("502 Bad Gateway", "<p>".repeat(8 * MIB / 3)))]
@@ -120,10 +154,14 @@ fn huge() -> Vec<Row> {
         })
         .dead("rejected"),
     );
-    rows.push(row("huge_depth", "levels without end", |_| vec![say(answer("202 Accepted", "[".repeat(60_000)))]));
+    rows.push(row("huge_depth", "levels without end", |_| {
+        vec![say(answer("202 Accepted", "[".repeat(60_000)))]
+    }));
     rows.push(
-        row("huge_depth_fetched", "levels without end", |_| vec![say(answer("200 OK", "{\"a\":".repeat(1_000_000)))])
-            .on(Call::Fetch),
+        row("huge_depth_fetched", "levels without end", |_| {
+            vec![say(answer("200 OK", "{\"a\":".repeat(1_000_000)))]
+        })
+        .on(Call::Fetch),
     );
     rows.push(
         row("huge_attempts", "a million of them", |_| vec![say(answer("200 OK", list_of("{}", 1_000_000)))])
@@ -144,7 +182,11 @@ fn huge() -> Vec<Row> {
         .on(Call::Endpoints),
     );
     rows.push(row("huge_chunks", "each byte with a chunk of its own", |scene| {
-        vec![say(chunked("202 Accepted", &scene.ours.out(false).to_string(), 1))]
+        vec![say(chunked(
+            "202 Accepted",
+            &scene.ours.out(false).to_string(),
+            1,
+        ))]
     }));
     rows.push(row("huge_second", "8 MiB that nobody asked for behind the answer", |scene| {
         vec![proper(scene), say("x".repeat(8 * MIB))]

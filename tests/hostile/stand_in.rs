@@ -119,8 +119,11 @@ impl Shared {
         let call = call(request);
         let sent = Message::of(request, 0).map(|message| message.event_id);
         let about = sent.clone().or_else(|| state.named(request));
-        let what = call.map_or_else(|| format!("{} {}", request.method, request.path), |call| format!("{call:?}"));
-        state.requests.push(format!("{what} {}", about.as_deref().unwrap_or("-")));
+        let what =
+            call.map_or_else(|| format!("{} {}", request.method, request.path), |call| format!("{call:?}"));
+        state
+            .requests
+            .push(format!("{what} {}", about.as_deref().unwrap_or("-")));
         let ours = state.event.is_some()
             && (self.row.always || about.is_none() || about == state.event)
             && call.is_some();
@@ -161,7 +164,11 @@ impl State {
             .skip(5)
             .find_map(|part| self.holding.find(part));
         let event = self.event.as_deref();
-        let named = || event.filter(|event| request.path.contains(*event)).map(str::to_owned);
+        let named = || {
+            event
+                .filter(|event| request.path.contains(*event))
+                .map(str::to_owned)
+        };
         message.map(|message| message.event_id.clone()).or_else(named)
     }
 

@@ -11,7 +11,8 @@ use crate::wire::{answer, answer_with};
 const HTML: &str = "<html><head><title>Sorry</title></head><body><center>nginx</center></body></html>";
 
 fn refusals() -> Vec<Row> {
-    let fields = r#"{"detail":[{"loc":["body","payload"],"msg":"Payload must be an object.","type":"value_error"}]}"#;
+    let fields =
+        r#"{"detail":[{"loc":["body","payload"],"msg":"Payload must be an object.","type":"value_error"}]}"#;
     let dead = [
         ("400", "400 Bad Request", r#"{"code":"generic_error","detail":"no"}"#, "rejected"),
         ("413", "413 Payload Too Large", r#"{"code":"payload_too_large","detail":"no"}"#, "rejected"),
@@ -36,7 +37,11 @@ fn refusals() -> Vec<Row> {
     for (name, status, body) in passing {
         let why = "the token or the address is at fault, which passes";
         let script = move |_: &Scene| vec![say(answer(status, body))];
-        rows.push(row(format!("passing_{name}"), why, script).keeps(Keeps::Nothing).may_spoil());
+        rows.push(
+            row(format!("passing_{name}"), why, script)
+                .keeps(Keeps::Nothing)
+                .may_spoil(),
+        );
     }
     rows.extend([
         row("conflict_same", "Svix holds it already", |_| vec![say(conflict())]).keeps(Keeps::Keyless),
@@ -50,7 +55,8 @@ fn refusals() -> Vec<Row> {
         .dead("event_id_taken"),
         row("conflict_html", "something else says so", |_| vec![say(answer("409 Conflict", HTML))])
             .keeps(Keeps::Nothing),
-        row("conflict_nothing", "Svix holds nothing after all", |_| vec![say(conflict())]).keeps(Keeps::Nothing),
+        row("conflict_nothing", "Svix holds nothing after all", |_| vec![say(conflict())])
+            .keeps(Keeps::Nothing),
     ]);
     rows
 }
@@ -97,7 +103,13 @@ fn troubles() -> Vec<Row> {
         let empty = move |_: &Scene| vec![say(answer(status, ""))];
         rows.push(row(format!("status_{code}_empty"), why, empty).keeps(Keeps::Keyless));
     }
-    for status in ["500 Internal Server Error", "502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout", "524 A Timeout Occurred"] {
+    for status in [
+        "500 Internal Server Error",
+        "502 Bad Gateway",
+        "503 Service Unavailable",
+        "504 Gateway Timeout",
+        "524 A Timeout Occurred",
+    ] {
         let name = format!("status_{}_lost", &status[..3]);
         let why = "what was taken and never dispatched is dispatched";
         let script = move |_: &Scene| vec![say(answer(status, "{}"))];
@@ -121,11 +133,19 @@ fn troubles() -> Vec<Row> {
     ];
     for (name, after) in afters {
         let headers = format!("Retry-After: {after}\r\n");
-        let status = if after == "0" { "503 Service Unavailable" } else { "429 Too Many Requests" };
+        let status = if after == "0" {
+            "503 Service Unavailable"
+        } else {
+            "429 Too Many Requests"
+        };
         let bytes = answer_with(status, &headers, r#"{"code":"rate_limited","detail":"slower"}"#);
         let script = move |_: &Scene| vec![say(bytes.clone())];
         let why = "no wait is longer than is set";
-        rows.push(row(format!("after_{name}"), why, script).keeps(Keeps::Nothing).may_spoil());
+        rows.push(
+            row(format!("after_{name}"), why, script)
+                .keeps(Keeps::Nothing)
+                .may_spoil(),
+        );
     }
     rows
 }
@@ -158,7 +178,11 @@ fn looks() -> Vec<Row> {
         }
         let name = format!("look_{call:?}").to_lowercase();
         rows.push(row(format!("{name}_cut"), "it is looked again", |_| vec![Act::Reset]).on(call));
-        rows.push(row(format!("{name}_times"), "it is looked again", |_| vec![Act::Fin]).on(call).times(3));
+        rows.push(
+            row(format!("{name}_times"), "it is looked again", |_| vec![Act::Fin])
+                .on(call)
+                .times(3),
+        );
     }
     rows.push(
         row("look_fetch_other", "a message of another event is not ours", |scene| {
@@ -176,7 +200,10 @@ fn looks() -> Vec<Row> {
 
 /// Makes one page of a list that goes on.
 fn page(data: &[Value], iterator: &Value) -> Vec<u8> {
-    answer("200 OK", json!({"data": data, "iterator": iterator, "prevIterator": null, "done": false}).to_string())
+    answer(
+        "200 OK",
+        json!({"data": data, "iterator": iterator, "prevIterator": null, "done": false}).to_string(),
+    )
 }
 
 fn lists() -> Vec<Row> {
@@ -184,12 +211,26 @@ fn lists() -> Vec<Row> {
     let why = "a list that leads nowhere is left, and looked at again later";
     for call in [Call::Endpoints, Call::Attempts] {
         let name = |kind: &str| format!("list_{call:?}_{kind}").to_lowercase();
-        rows.push(row(name("endless"), why, |scene| vec![say(page(&[], &format!("ep_{}", scene.page).into()))]).on(call));
+        rows.push(
+            row(name("endless"), why, |scene| vec![say(page(&[], &format!("ep_{}", scene.page).into()))])
+                .on(call),
+        );
         rows.push(row(name("circle"), why, |_| vec![say(page(&[], &"ep_0".into()))]).on(call));
-        rows.push(row(name("null"), "as Svix does for a limit of 0", |_| vec![say(page(&[], &Value::Null))]).on(call));
+        rows.push(
+            row(name("null"), "as Svix does for a limit of 0", |_| vec![say(page(&[], &Value::Null))])
+                .on(call),
+        );
         let odd = "a/../b?c=d&e\r\nX: 1";
-        rows.push(row(name("odd"), "no iterator of Svix's is like that", move |_| vec![say(page(&[], &odd.into()))]).on(call));
-        rows.push(row(name("long"), "nor of that length", |_| vec![say(page(&[], &"a".repeat(60_000).into()))]).on(call));
+        rows.push(
+            row(name("odd"), "no iterator of Svix's is like that", move |_| {
+                vec![say(page(&[], &odd.into()))]
+            })
+            .on(call),
+        );
+        rows.push(
+            row(name("long"), "nor of that length", |_| vec![say(page(&[], &"a".repeat(60_000).into()))])
+                .on(call),
+        );
     }
     rows.push(
         row("list_endpoints_full", "there are more endpoints than can be", |scene| {
@@ -205,13 +246,27 @@ fn lists() -> Vec<Row> {
         })
         .on(Call::Endpoints),
     );
-    for (name, id) in [("path", "../../x"), ("nul", "ep_\0"), ("empty", ""), ("long", "ep_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")] {
+    for (name, id) in [
+        ("path", "../../x"),
+        ("nul", "ep_\0"),
+        ("empty", ""),
+        (
+            "long",
+            "ep_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ),
+    ] {
         let script = move |_: &Scene| {
             let (mut odd, good) = (endpoint(), endpoint());
             odd["id"] = id.into();
-            vec![say(answer("200 OK", crate::holding::list(&[odd, good]).to_string()))]
+            vec![say(answer(
+                "200 OK",
+                crate::holding::list(&[odd, good]).to_string(),
+            ))]
         };
-        rows.push(row(format!("list_endpoints_id_{name}"), "no endpoint has such an id", script).on(Call::Endpoints));
+        rows.push(
+            row(format!("list_endpoints_id_{name}"), "no endpoint has such an id", script)
+                .on(Call::Endpoints),
+        );
     }
     rows
 }

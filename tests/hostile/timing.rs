@@ -26,7 +26,11 @@ fn slow() -> Vec<Row> {
     let mut rows = vec![
         row("slow_drip", "it is whole in time", |scene| {
             let whole = accepted(&scene.ours);
-            vec![drip(&whole[..10], 50), say(&whole[10..whole.len() - 5]), drip(&whole[whole.len() - 5..], 50)]
+            vec![
+                drip(&whole[..10], 50),
+                say(&whole[10..whole.len() - 5]),
+                drip(&whole[whole.len() - 5..], 50),
+            ]
         })
         .at_once(),
         row("slow_drip_all", "it is whole in time", |scene| vec![drip(accepted(&scene.ours), 1)]).at_once(),
@@ -51,7 +55,10 @@ fn slow() -> Vec<Row> {
         let whole = chunked("202 Accepted", &body(scene), 60);
         vec![say(&whole[..whole.len() - 5]), hang()]
     }));
-    rows.push(row("slow_hang_lost", "and the message was never dispatched", |_| vec![hang()]).keeps(Keeps::Undispatched));
+    rows.push(
+        row("slow_hang_lost", "and the message was never dispatched", |_| vec![hang()])
+            .keeps(Keeps::Undispatched),
+    );
     rows.push(row("slow_fetch", "nor is a look at the message in time", |_| vec![hang()]).on(Call::Fetch));
     rows.push(row("slow_attempts", "nor a look at the attempts", |_| vec![hang()]).on(Call::Attempts));
     rows.push(row("slow_endpoints", "nor one at the endpoints", |_| vec![hang()]).on(Call::Endpoints));
@@ -69,7 +76,9 @@ fn late() -> Vec<Row> {
     ];
     for (name, bytes) in table {
         let why = "it is too late, and no later event's";
-        rows.extend(held_or_not(&format!("late_{name}"), why, move |scene| vec![pause(LATE), say(bytes(scene))]));
+        rows.extend(held_or_not(&format!("late_{name}"), why, move |scene| {
+            vec![pause(LATE), say(bytes(scene))]
+        }));
         rows.extend(held_or_not(&format!("late_{name}_rest"), why, move |scene| {
             let whole = bytes(scene);
             vec![say(&whole[..40]), pause(LATE), say(&whole[40..])]
@@ -97,8 +106,10 @@ fn doubled() -> Vec<Row> {
         let why = "what was not asked for answers nothing";
         let name = |kind: &str| format!("doubled_{name}_{kind}");
         rows.push(
-            row(name("together"), why, move |scene| vec![say([accepted(&scene.ours), second(scene)].concat())])
-                .at_once(),
+            row(name("together"), why, move |scene| {
+                vec![say([accepted(&scene.ours), second(scene)].concat())]
+            })
+            .at_once(),
         );
         rows.push(
             row(name("behind"), why, move |scene| vec![proper(scene), say(second(scene))])
@@ -111,15 +122,22 @@ fn doubled() -> Vec<Row> {
                 .when_over(),
         );
         rows.push(
-            row(name("idle_fin"), why, move |scene| vec![proper(scene), pause(150), say(second(scene)), Act::Fin])
-                .at_once()
-                .when_over(),
+            row(name("idle_fin"), why, move |scene| {
+                vec![proper(scene), pause(150), say(second(scene)), Act::Fin]
+            })
+            .at_once()
+            .when_over(),
         );
     }
     // An old answer that comes when the next event has been sent names another event.
     rows.push(
         row("doubled_race", "an answer to another event is none", |scene| {
-            vec![proper(scene), pause(100), proper(scene), say(accepted(&scene.other))]
+            vec![
+                proper(scene),
+                pause(100),
+                proper(scene),
+                say(accepted(&scene.other)),
+            ]
         })
         .at_once()
         .may_spoil(),
@@ -139,7 +157,9 @@ fn idle() -> Vec<Row> {
     for (name, ending) in [("fin", (|| Act::Fin) as fn() -> Act), ("reset", || Act::Reset)] {
         for milliseconds in [0, 1, 5, 50, 250] {
             let script = move |scene: &Scene| vec![proper(scene), pause(milliseconds), ending()];
-            let each = row(format!("idle_{name}_{milliseconds}"), why, script).always().at_once();
+            let each = row(format!("idle_{name}_{milliseconds}"), why, script)
+                .always()
+                .at_once();
             rows.push(each.following(10));
             let once = row(format!("idle_{name}_{milliseconds}_seen"), why, script).at_once();
             rows.push(once.when_over().following(5));
@@ -147,7 +167,10 @@ fn idle() -> Vec<Row> {
     }
     rows.push(
         row("idle_close_said", "it is said before", |scene| {
-            vec![say(answer_with("202 Accepted", "Connection: close\r\n", body(scene))), Act::Fin]
+            vec![
+                say(answer_with("202 Accepted", "Connection: close\r\n", body(scene))),
+                Act::Fin,
+            ]
         })
         .always()
         .at_once()

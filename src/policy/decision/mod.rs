@@ -83,6 +83,7 @@ pub fn decide(step: Step, answer: &Answer, case: &Case, rules: &Rules, progress:
             Decision::Next(step)
         }
         Answer::Refused => judge.wait(None),
+        Answer::Broken => judge.again(step),
         _ => match step {
             Step::Send => judge.after_send(answer),
             Step::FetchMessage => judge.after_fetch_message(answer),
@@ -143,13 +144,31 @@ impl Judge<'_> {
         }
     }
 
+    /// Tells whether a request was, or may have been, made of which it is not known what came of it.
+    fn is_ambiguous(&self) -> bool {
+        self.progress.ambiguous || self.case.suspect_until.is_some()
+    }
+
     /// Tells whether Svix may hold the message though no answer said so.
     fn in_doubt(&self) -> bool {
-        self.progress.ambiguous || self.progress.doubt.is_some() || self.case.suspect_until.is_some()
+        self.is_ambiguous() || self.progress.doubt.is_some()
     }
 
     fn note_doubt(&mut self) {
         self.progress.doubt = Some(Doubt::add(self.progress.doubt, self.case.now, self.case.took));
+    }
+
+    /// Makes the same request again at once and at no cost. Each time an idle connection is gone, and those come from
+    /// answers that were good, so there is an end of it.
+    fn again(&mut self, step: Step) -> Decision {
+        if step == Step::Send {
+            self.progress.ambiguous = true;
+            self.note_doubt();
+        }
+        match self.retry(Duration::ZERO) {
+            Decision::Retry(due) if due == self.case.now => Decision::Next(step),
+            decision => decision,
+        }
     }
 
     /// Tries again later at no cost: the account, not the notification, is what stands in the way.
@@ -176,7 +195,7 @@ impl Judge<'_> {
         let allowed = if sends { self.rules.max_attempts } else { most };
         if self.progress.spent < allowed {
             self.retry(delay)
-        } else if sends && self.in_doubt() && self.progress.spent < most {
+        } else if sends && self.is_ambiguous() && self.progress.spent < most {
             // Svix gets its time to finish what it may have begun.
             ask_first(self.progress);
             Decision::Retry(self.case.now.after(delay.max(self.rules.settle)))

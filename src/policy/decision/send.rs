@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::{Decision, Judge};
-use crate::domain::{Answer, ContentMatch, Reason, Stage, State, Step};
+use crate::domain::{Age, Answer, ContentMatch, Reason, Stage, State, Step};
 
 /// By how much a rounded `Date` header and two clocks of Svix's may mislead about a message's age.
 const AGE_ERROR: Duration = Duration::from_secs(2);
+
+/// By how much two clocks that agree may.
+const EXACT_AGE_ERROR: Duration = Duration::from_millis(250);
 
 /// How often a message that Svix does not hold is sent again at once, before that spends attempts.
 const SENDS_AT_ONCE: u32 = 3;
@@ -53,7 +56,7 @@ impl Judge<'_> {
                     ContentMatch::Same => true,
                     ContentMatch::Different => false,
                     // Without the content, only its age tells that it is not another's.
-                    ContentMatch::Unknown => age.is_some_and(|age| age <= self.age() + AGE_ERROR),
+                    ContentMatch::Unknown => age.is_some_and(|age| age.passed <= self.age() + error(age)),
                 };
                 if !ours {
                     return Decision::Settle(State::Dead, Some(Reason::EventIdTaken));
@@ -108,27 +111,40 @@ impl Judge<'_> {
 
     /// Tells whether the message is older than anything that was sent for the notification: another system made it,
     /// under the same key.
-    fn is_of_another(&self, age: Option<Duration>) -> bool {
+    fn is_of_another(&self, age: Option<Age>) -> bool {
         let undated = self.progress.ambiguous && self.progress.doubt.is_none();
         let sent_since = match self.progress.doubt {
             _ if undated || self.case.suspect_until.is_some() => self.age(),
             Some(doubt) => self.case.now.since(doubt.since),
             None => self.case.took,
         };
-        age.is_some_and(|age| age > sent_since + AGE_ERROR)
+        age.is_some_and(|age| age.passed > sent_since + error(age))
     }
 
     /// Tells whether the message may stem from a holder before this one, whose attempt left no record.
-    fn predates_this_holder(&self, age: Option<Duration>) -> bool {
-        self.case
-            .suspect_until
-            .is_some_and(|until| age.is_none_or(|age| self.case.now.before(age) < until.after(AGE_ERROR)))
+    fn predates_this_holder(&self, age: Option<Age>) -> bool {
+        self.case.suspect_until.is_some_and(|until| {
+            age.is_none_or(|age| self.case.now.before(age.passed) < until.after(AGE_ERROR))
+        })
     }
 
     /// Tells whether the message may stem from an earlier send whose answer did not say that it was stored.
-    fn is_of_doubtful_send(&self, age: Option<Duration>) -> bool {
-        self.progress.doubt.is_some_and(|doubt| {
-            age.is_none_or(|age| self.case.now.before(age) < doubt.until.after(AGE_ERROR))
+    fn is_of_doubtful_send(&self, age: Option<Age>) -> bool {
+        let Some(doubt) = self.progress.doubt else {
+            return false;
+        };
+        let since = self.case.now.since(doubt.until);
+        age.is_none_or(|age| {
+            if age.exact {
+                // Nearer to this request than to the end of the one before: clocks may differ by half of what is between.
+                age.passed > self.case.took + since.saturating_sub(self.case.took) / 2
+            } else {
+                age.passed + AGE_ERROR > since
+            }
         })
     }
+}
+
+fn error(age: Age) -> Duration {
+    if age.exact { EXACT_AGE_ERROR } else { AGE_ERROR }
 }

@@ -152,7 +152,7 @@ impl Gate {
             Answer::Refused => self.refused(probe, now),
             Answer::Unavailable { retry_after, .. } => self.failed(probe, *retry_after, now),
             Answer::Ambiguous => self.failed(probe, None, now),
-            Answer::Panicked => {}
+            Answer::Broken | Answer::Panicked => {}
             _ => self.worked(),
         }
         !matches!(self.state, GateState::Circuit { .. })

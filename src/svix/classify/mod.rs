@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use awc::error::{ConnectError, SendRequestError};
-
 use super::retry_after;
 use super::wire::{AttemptOut, EndpointOut, ListOf, MessageOut, Problem, SvixId};
-use crate::domain::{Answer, ContentMatch, Notification, Step, Timestamp};
-use crate::envelope::same_content;
+use crate::domain::{Age, Answer, ContentMatch, Notification, Step, Timestamp};
+use crate::envelope::{is_expired_marker, same_after_reserialising};
+
+/// How far the middle of the second that Svix's `Date` says may be from this machine's time where both clocks agree.
+const CLOCKS_AGREE: Duration = Duration::from_millis(1500);
 
 /// An answer as it came over the wire.
 pub(super) struct Reply<'a> {
@@ -44,19 +45,6 @@ pub(super) fn reply(step: &Step, notification: &Notification, reply: &Reply<'_>)
     }
 }
 
-/// Judges a request that got no answer.
-pub(super) fn failure(error: &SendRequestError) -> Answer {
-    match error {
-        // The name is misleading: the connection ended after the request had been written.
-        SendRequestError::Connect(ConnectError::Disconnected) => Answer::Ambiguous,
-        SendRequestError::Connect(_) | SendRequestError::Url(_) => Answer::Unavailable {
-            retry_after: None,
-            may_hold: false,
-        },
-        _ => Answer::Ambiguous,
-    }
-}
-
 /// Judges a 2xx. What cannot be read may have broken off, or come from another server.
 fn success(step: &Step, notification: &Notification, reply: &Reply<'_>) -> Answer {
     let read = match step {
@@ -74,6 +62,7 @@ fn success(step: &Step, notification: &Notification, reply: &Reply<'_>) -> Answe
             .and_then(|page| attempts(page, notification)),
         Step::ListEndpoints { .. } => serde_json::from_slice(reply.body)
             .ok()
+            .filter(ListOf::says_where_it_goes_on)
             .map(|page| endpoints(page, notification)),
         Step::Resend { .. } => Some(Answer::Resent),
     };
@@ -89,7 +78,8 @@ fn success(step: &Step, notification: &Notification, reply: &Reply<'_>) -> Answe
 /// Reads the message of an answer, where it is the notification's.
 fn message<'a>(notification: &Notification, reply: &Reply<'a>) -> Option<MessageOut<'a>> {
     let message: MessageOut<'a> = serde_json::from_slice(reply.body).ok()?;
-    let names_ours = |SvixId(id): &SvixId| id == notification.event_id.as_str();
+    let names_ours =
+        |SvixId(id): &SvixId| id == notification.event_id.as_str() && message.id.0.starts_with("msg_");
     message
         .event_id
         .as_ref()
@@ -99,11 +89,13 @@ fn message<'a>(notification: &Notification, reply: &Reply<'a>) -> Option<Message
 
 fn attempts(page: ListOf<AttemptOut>, notification: &Notification) -> Option<Answer> {
     let message = notification.progress.message_id.as_deref();
-    if !page.data.iter().all(|attempt| attempt.is_of(message)) {
+    let dispatched = page.data.iter().any(AttemptOut::is_scheduled);
+    let is_whole = dispatched || page.says_where_it_goes_on();
+    if !is_whole || !page.data.iter().all(|attempt| attempt.is_of(message)) {
         return None;
     }
     Some(Answer::Attempts {
-        dispatched: page.data.iter().any(AttemptOut::is_scheduled),
+        dispatched,
         next: page.next(),
         reached: page.data.into_iter().filter_map(AttemptOut::reached).collect(),
     })
@@ -121,13 +113,25 @@ fn endpoints(page: ListOf<EndpointOut>, notification: &Notification) -> Answer {
     }
 }
 
-/// Returns how old the message was when Svix answered, by Svix's own clock where it shows one.
-fn age(message: &MessageOut<'_>, reply: &Reply<'_>) -> Option<Duration> {
+/// Returns how old the message was when Svix answered.
+fn age(message: &MessageOut<'_>, reply: &Reply<'_>) -> Option<Age> {
     let created = Timestamp::parse(message.timestamp.as_deref()?).ok()?;
     let date = reply.date.and_then(|date| httpdate::parse_http_date(date).ok());
     let date = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
-    let now = date.map_or(reply.received_at, |date| Timestamp::default().after(date));
-    Some(now.since(created))
+    let date = date.map(|date| Timestamp::default().after(date));
+    let apart = date.map_or(Duration::ZERO, |date| {
+        // A date says only the second, and some servers renew it late.
+        let middle = date.after(Duration::from_millis(500));
+        middle
+            .since(reply.received_at)
+            .max(reply.received_at.since(middle))
+    });
+    let exact = apart <= CLOCKS_AGREE;
+    let now = date.filter(|_| !exact).unwrap_or(reply.received_at);
+    Some(Age {
+        passed: now.since(created),
+        exact,
+    })
 }
 
 fn compare(message: &MessageOut<'_>, notification: &Notification) -> ContentMatch {
@@ -138,9 +142,9 @@ fn compare(message: &MessageOut<'_>, notification: &Notification) -> ContentMatc
         return ContentMatch::Different;
     }
     let payload = payload.get().as_bytes();
-    if same_content(payload, notification.payload()) {
+    if same_after_reserialising(payload, notification.payload()) {
         ContentMatch::Same
-    } else if payload == br#"{"expired":true}"# {
+    } else if is_expired_marker(payload) {
         ContentMatch::Unknown
     } else {
         ContentMatch::Different

@@ -67,6 +67,7 @@ fn each_status_has_one_meaning() {
         (202, r#"{"id":"msg_1","eventId":"evt_2"}"#, Answer::Ambiguous, "an answer to another request"),
         (202, r#"{"id":"msg_1","eventId":null}"#, Answer::Ambiguous, "made by another system"),
         (202, r#"{"id":"msg_\u0000x","eventId":"evt_1"}"#, Answer::Ambiguous, "not of an id's form"),
+        (202, r#"{"id":"app_1","eventId":"evt_1"}"#, Answer::Ambiguous, "not the id of a message"),
         (202, "{}", Answer::Ambiguous, "no message"),
         (202, "<html>", Answer::Ambiguous, "not Svix's words, or broken off"),
         (405, "<html>", unavailable(false), "a proxy's page"),
@@ -93,14 +94,39 @@ fn each_status_has_one_meaning() {
 #[test]
 fn an_accepted_message_has_an_id_and_an_age_by_svix_s_own_clock() {
     let body = r#"{"id":"msg_1","eventId":"evt_1","timestamp":"1970-01-01T00:00:45Z","payload":{}}"#;
-    let age = Some(Duration::from_secs(15));
+    let age = |passed, exact| {
+        Some(Age {
+            passed: Duration::from_secs(passed),
+            exact,
+        })
+    };
     assert_eq!(
         judge(&Step::Send, 202, body),
         Answer::Accepted {
             message_id: Some("msg_1".into()),
-            age
+            age: age(15, false),
         }
     );
+    let table = [
+        (Some("Thu, 01 Jan 1970 00:01:38 GMT"), age(54, true), "the clocks agree"),
+        (Some("Thu, 01 Jan 1970 00:01:36 GMT"), age(51, false), "they do not"),
+        (Some("Thu, 01 Jan 1970 00:01:42 GMT"), age(57, false), "they do not"),
+        (Some("yesterday"), age(54, true), "no date to compare with"),
+        (None, age(54, true), "no date at all"),
+    ];
+    for (date, age, why) in table {
+        let answer = Reply {
+            status: 202,
+            retry_after: None,
+            date,
+            received_at: Timestamp::from_millis(99_000),
+            body: body.as_bytes(),
+        };
+        let Answer::Accepted { age: found, .. } = reply(&Step::Send, &notification(), &answer) else {
+            panic!("{why}")
+        };
+        assert_eq!(found, age, "{why}");
+    }
 }
 
 #[test]
@@ -130,6 +156,11 @@ fn a_fetched_message_is_compared_by_content() {
             r#"{"id":"msg_1","eventId":"evt_1","eventType":"user.created"}"#,
             ContentMatch::Unknown,
             "not shown",
+        ),
+        (
+            r#"{"id":"msg_1","eventId":"evt_1","eventType":"user.created","payload":{"expired":true,"a":1}}"#,
+            ContentMatch::Different,
+            "another's, with such a member",
         ),
     ];
     for (body, content, why) in table {
@@ -168,23 +199,9 @@ fn lists_prove_something_only_where_they_can_be_read() {
     };
     assert_eq!(judge(&look, 200, "<html>"), garbled);
     assert_eq!(judge(&list, 200, "{}"), garbled);
+    assert_eq!(judge(&list, 200, r#"{"data":[],"done":false,"iterator":null}"#), garbled);
     for id in ["../x", "", "ep 1", "ep_\\u0000", &"x".repeat(257)] {
         let page = format!(r#"{{"data":[{{"id":"{id}"}}]}}"#);
         assert_eq!(judge(&list, 200, &page), garbled, "{id:?} is not of an id's form");
     }
-}
-
-#[test]
-fn only_a_failure_before_the_first_byte_is_harmless() {
-    let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-    let harmless = Answer::Unavailable {
-        retry_after: None,
-        may_hold: false,
-    };
-    assert_eq!(failure(&SendRequestError::Connect(ConnectError::Io(refused))), harmless);
-    assert_eq!(failure(&SendRequestError::Connect(ConnectError::Timeout)), harmless);
-    assert_eq!(failure(&SendRequestError::Connect(ConnectError::Disconnected)), Answer::Ambiguous);
-    assert_eq!(failure(&SendRequestError::Timeout), Answer::Ambiguous);
-    let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-    assert_eq!(failure(&SendRequestError::Send(reset)), Answer::Ambiguous);
 }

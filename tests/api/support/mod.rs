@@ -36,6 +36,7 @@ pub(crate) const QUICK: &[(&str, &str)] = &[
     ("SVIX__BURST", "100000"),
     ("SVIX__REQUEST_TIMEOUT_MS", "2000"),
     ("SVIX__SETTLE_MS", "300"),
+    ("SVIX__RESEND_BACKOFF_MS", "20"),
     ("SVIX__PROBE_INTERVAL_MS", "50"),
     ("SVIX__MAX_PROBE_INTERVAL_MS", "200"),
     ("RETRY__INITIAL_BACKOFF_MS", "20"),

@@ -38,7 +38,6 @@ fn past_the_deadline_what_svix_may_hold_is_asked_about_and_not_sent() {
     let table = [
         (Answer::Ambiguous, None, "svix was cut off"),
         (Answer::Panicked, None, "nobody knows"),
-        (down(), None, "a 5xx can come after the commit"),
         (unreachable(), suspect_until, "an earlier holder may have sent it"),
         (Answer::Refused, suspect_until, "whatever this one is told"),
     ];
@@ -112,7 +111,7 @@ proptest! {
             match decision {
                 Decision::Settle(State::Expired, reason) => {
                     prop_assert_eq!(reason, deadline.map(Deadline::reason));
-                    let unclear = progress.ambiguous || progress.doubt.is_some() || suspect;
+                    let unclear = progress.ambiguous || suspect;
                     prop_assert!(!unclear || answer == Answer::NotFound, "nobody knows whether svix has it");
                     break;
                 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::ContentMatch;
+use crate::domain::{Age, ContentMatch};
 
 mod deadlines;
 mod doubts;
@@ -48,8 +48,16 @@ fn case(now: i64) -> Case {
 fn accepted() -> Answer {
     Answer::Accepted {
         message_id: Some("msg_1".into()),
-        age: Some(Duration::ZERO),
+        age: age(0),
     }
+}
+
+/// An age by Svix's own clock, in seconds.
+fn age(seconds: u64) -> Option<Age> {
+    Some(Age {
+        passed: Duration::from_secs(seconds),
+        exact: false,
+    })
 }
 
 fn dead(reason: Reason) -> Decision {
@@ -141,6 +149,22 @@ fn limits_and_refusals_and_an_open_circuit_spend_no_attempt() {
 }
 
 #[test]
+fn a_connection_that_had_been_idle_and_broke_costs_nothing_but_a_look() {
+    let mut progress = Progress::default();
+    for _ in 0..10 {
+        let decision = decide(Step::Send, &Answer::Broken, &case(0), &RULES, &mut progress);
+        assert_eq!(decision, Decision::Next(Step::Send));
+    }
+    assert_eq!((progress.spent, progress.attempts), (0, 10));
+    let decision = decide(Step::Send, &accepted(), &case(0), &RULES, &mut progress);
+    assert_eq!(decision, Decision::Next(look()), "it may have been taken before");
+
+    let mut progress = Progress::default();
+    let decision = decide(Step::FetchMessage, &Answer::Broken, &case(0), &RULES, &mut progress);
+    assert_eq!((decision, progress.ambiguous), (Decision::Next(Step::FetchMessage), false), "a question");
+}
+
+#[test]
 fn the_last_attempt_that_fails_is_the_end() {
     let mut progress = Progress::default();
     let mut next = || decide(Step::Send, &unreachable(), &case(0), &RULES, &mut progress);
@@ -214,7 +238,7 @@ fn a_conflict_counts_as_delivery_only_where_svix_holds_the_same_content() {
     let message = |content| Answer::Message {
         message_id: Some("msg_1".into()),
         content,
-        age: Some(Duration::ZERO),
+        age: age(0),
     };
     let table = [
         (message(ContentMatch::Same), DELIVERED, "accepted earlier"),
@@ -244,7 +268,7 @@ fn an_answer_that_predates_this_holder_is_proven() {
             suspect_until: Some(at(if created == Some(50) { 40 } else { 98 })),
             ..case(100)
         };
-        let age = created.map(|created| at(100).since(at(created)));
+        let age = created.and_then(|created: i64| age(100 - created.unsigned_abs()));
         let answer = Answer::Accepted {
             message_id: None,
             age,
@@ -272,6 +296,7 @@ fn any_answer() -> impl Strategy<Value = Answer> {
         Just(Answer::Limited { retry_after: None }),
         Just(down()),
         Just(Answer::Ambiguous),
+        Just(Answer::Broken),
         Just(Answer::Rejected),
         Just(Answer::NotFound),
         Just(Answer::Refused),
