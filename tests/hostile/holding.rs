@@ -14,8 +14,10 @@ pub(crate) struct Message {
     pub(crate) timestamp: String,
     /// The Idempotency-Key under which its answer is known.
     pub(crate) key: Option<String>,
-    /// How often it was sent to the endpoint.
-    pub(crate) attempts: usize,
+    /// Whether it was sent to the endpoint.
+    pub(crate) dispatched: bool,
+    /// How often it was sent there again because the service asked for that.
+    pub(crate) resent: usize,
 }
 
 impl Message {
@@ -29,7 +31,8 @@ impl Message {
             payload: body["payload"].clone(),
             timestamp: jiff::Timestamp::now().to_string(),
             key: request.key.clone(),
-            attempts: 1,
+            dispatched: true,
+            resent: 0,
         })
     }
 
@@ -45,8 +48,14 @@ impl Message {
         })
     }
 
+    /// Tells whether the endpoint has it.
+    pub(crate) fn reached(&self) -> bool {
+        self.dispatched || self.resent > 0
+    }
+
     /// Shows its attempts.
     fn attempts(&self) -> Vec<Value> {
+        let scheduled = usize::from(self.dispatched);
         let attempt = |number| {
             json!({
                 "id": format!("atmpt_{number:027}"),
@@ -56,12 +65,12 @@ impl Message {
                 "statusText": "success",
                 "responseStatusCode": 200,
                 "response": "",
-                "triggerType": i32::from(number > 0),
+                "triggerType": i32::from(number >= scheduled),
                 "timestamp": self.timestamp,
                 "url": "https://customer.example/",
             })
         };
-        (0..self.attempts).map(attempt).collect()
+        (0..scheduled + self.resent).map(attempt).collect()
     }
 }
 
@@ -121,7 +130,7 @@ impl Holding {
                 None => not_found(),
             },
             ("GET", [_, "msg", id, "endpoint"]) => match self.find(id) {
-                Some(message) if message.attempts > 0 => found(&list(&[endpoint()])),
+                Some(message) if message.reached() => found(&list(&[endpoint()])),
                 Some(_) => found(&list(&[])),
                 None => not_found(),
             },
@@ -155,7 +164,7 @@ impl Holding {
         let mut messages = self.messages.iter_mut();
         match messages.find(|message| message.id == id || message.event_id == id) {
             Some(message) => {
-                message.attempts += 1;
+                message.resent += 1;
                 wire::answer("202 Accepted", "{}")
             }
             None => not_found(),

@@ -29,6 +29,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("SVIX__REQUEST_TIMEOUT_MS", "1500"),
     ("SVIX__CIRCUIT_THRESHOLD", "1000000"),
     ("SVIX__MAX_RETRY_AFTER_MS", "1000"),
+    ("SVIX__RESEND_BACKOFF_MS", "5"),
     // What follows an event goes out before its retry.
     ("RETRY__INITIAL_BACKOFF_MS", "400"),
     ("RETRY__MULTIPLIER", "1"),
@@ -193,7 +194,7 @@ impl Play<'_> {
                 if story["state"] == "delivered" && story["svixMessageId"] != message.id.as_str() {
                     faults.push(format!("its message is {}", message.id));
                 }
-                if story["state"] == "delivered" && message.attempts == 0 {
+                if story["state"] == "delivered" && !message.reached() {
                     faults.push("it was dispatched to nobody".to_owned());
                 }
             }

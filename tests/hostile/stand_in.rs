@@ -204,7 +204,7 @@ impl State {
             Keeps::Keyless => message.key = None,
             Keeps::Undispatched => {
                 message.key = None;
-                message.attempts = 0;
+                message.dispatched = false;
             }
             Keeps::Another | Keeps::AnotherByKey => {
                 message.payload = serde_json::json!({"of": "another system"});

@@ -202,10 +202,10 @@ async fn what_is_late_answers_nothing() {
 
 #[actix_web::test]
 async fn what_comes_twice_answers_once() {
-    play(doubled(), 32).await;
+    play(doubled(), 4).await;
 }
 
 #[actix_web::test]
 async fn idle_connections_that_end_cost_nothing() {
-    play(idle(), 16).await;
+    play(idle(), 4).await;
 }
