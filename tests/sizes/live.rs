@@ -1,0 +1,36 @@
+//! Events that are delivered while more of them come.
+
+use svix_hooks::sandbox::Faults;
+
+use crate::sized::{LARGEST, Sized, mixed, of_size};
+use crate::stage::{CLIENTS, Stage, post};
+use crate::usage::Usage;
+
+/// Room for four of the largest events.
+const ROOM: usize = 4 * LARGEST;
+
+/// Posts events to a service that delivers them, more slowly than they come.
+async fn post_and_deliver(events: &[Sized]) {
+    let mut stage = Stage::new(ROOM);
+    stage.world.sandbox.set_faults(Faults {
+        delay_ms: 20,
+        ..Faults::default()
+    });
+    let before = stage.moved().await;
+    let process = stage.start(&[]).await;
+    stage.note_empty(&process);
+    post(&process.client, events).await;
+    // Each is read into a buffer that grows, and is told to the writer.
+    stage.check_memory(&Usage::of(&process), 2 * CLIENTS * LARGEST);
+    stage.finish(process, before, events).await.check();
+}
+
+#[actix_web::test]
+async fn the_largest_events_are_delivered_as_they_come_within_the_bounds() {
+    post_and_deliver(&of_size(60, LARGEST, 1)).await;
+}
+
+#[actix_web::test]
+async fn events_of_all_sizes_of_many_customers_are_delivered_as_they_come_within_the_bounds() {
+    post_and_deliver(&mixed(16, 7)).await;
+}
