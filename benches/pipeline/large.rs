@@ -81,13 +81,15 @@ pub(crate) async fn measure(
     directory: &Path,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let (mut worst, mut rates) = (Worst::default(), Vec::new());
+    let (mut worst, mut rates, mut share) = (Worst::default(), Vec::new(), 1.0_f64);
     for (number, backlog) in BACKLOGS.into_iter().enumerate() {
-        let place = Place::new(directory, &format!("large-{number}"))?;
-        let drained = drain(backlog.scaled(settings.large), place, "a file", report).await?;
+        let (backlog, name) = (backlog.scaled(settings.large), format!("large-{number}"));
+        let drained = drain(backlog, Place::new(directory, &name)?, "a file", report).await?;
+        share = share.min(drained.count as f64 / backlog.count as f64);
         worst.note(&drained, backlog.bytes);
         rates.push(drained.rate());
     }
+    report.at_least("share of a large backlog that is drained within 60 s", share, 1.0);
     report.at_most("memory at its peak while a large backlog drains, MiB", worst.peak, MEMORY);
     report.at_most("bytes written for each of a large backlog", worst.written, MOVED);
     report.at_most("bytes read for each of a large backlog", worst.read, MOVED);
