@@ -1,7 +1,11 @@
 //! Backlogs that a restart finds, many times larger than the room in memory.
 
+use svix_hooks::sandbox::Faults;
+
 use crate::sized::{LARGEST, SMALLEST, mixed, of_size};
 use crate::stage::Stage;
+use crate::support::eventually;
+use crate::usage::Usage;
 
 /// Room for four of the largest events.
 const ROOM: usize = 4 * LARGEST;
@@ -74,4 +78,38 @@ async fn the_largest_events_are_drained_where_there_is_room_for_one_of_them() {
     let mut stage = Stage::new(LARGEST);
     stage.queue(&events).await;
     stage.drain(&events, &[]).await.check();
+}
+
+#[actix_web::test]
+async fn what_a_kill_interrupts_is_drained_within_the_bounds() {
+    let events = of_size(60, LARGEST, 3);
+    let mut stage = Stage::new(ROOM);
+    stage.queue(&events).await;
+    let slow = Faults {
+        delay_ms: 50,
+        ..Faults::default()
+    };
+    stage.world.sandbox.set_faults(slow);
+    for more in [15, 30] {
+        let mut process = stage.start(&[]).await;
+        eventually("some are delivered", async || stage.world.sandbox.message_count() >= more).await;
+        stage.check_memory(&Usage::of(&process), 0);
+        process.kill();
+    }
+    // Those that were under way are looked for at Svix, which shows them whole.
+    stage.drain(&events, &[]).await.check();
+}
+
+#[actix_web::test]
+async fn what_is_larger_than_svix_takes_dies_within_the_bounds() {
+    const LARGEST_OF_ALL: usize = 16 << 20;
+    let events = of_size(6, LARGEST_OF_ALL, 1);
+    let mut stage = Stage::with_largest(LARGEST_OF_ALL, LARGEST_OF_ALL);
+    stage.queue(&events).await;
+    let process = stage.start(&[]).await;
+    let client = &process.client;
+    eventually("they are dead", async || client.stat("dead").await == 6).await;
+    stage.check_memory(&Usage::of(&process), 0);
+    let groups = client.get("/dead-letters/groups?by=status").await.body;
+    assert_eq!((&groups["data"][0]["status"], &groups["data"][0]["count"]), (&413.into(), &6.into()));
 }
