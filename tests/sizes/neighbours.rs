@@ -63,7 +63,7 @@ async fn small_events_wait_for_no_more_large_ones_than_there_is_room_for() {
     assert!(left > 0, "all of the large ones went before the last of the small ones: {waits:?}");
     assert!(waits.iter().all(|wait| *wait <= BEFORE), "large events that went before each: {waits:?}");
     assert!(read.iter().all(|read| *read <= READ), "bytes read before each: {read:?}");
-    stage.finish(process, before, &events).await.check();
+    stage.finish(process, before, 0, &events).await.check();
 }
 
 /// Returns the ids of what Svix was sent, in that order.

@@ -26,7 +26,7 @@ async fn redrive(events: &[Sized]) {
     let all = json!({"filter": {}, "ratePerSecond": 1000});
     let answer = process.client.send_json("POST", "/redrives", &all).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
-    stage.finish(process, before, events).await.check();
+    stage.finish(process, before, 0, events).await.check();
 }
 
 #[actix_web::test]

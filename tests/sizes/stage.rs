@@ -12,7 +12,7 @@ use crate::support::{Client, TestProcess, World, eventually, eventually_within};
 use crate::usage::{Moved, Usage, allowed};
 
 /// Requests of clients that are under way together.
-pub(crate) const CLIENTS: usize = 4;
+const CLIENTS: usize = 4;
 
 /// How long a backlog may take that does not get anywhere.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -27,7 +27,7 @@ pub(crate) struct Stage {
     room: usize,
     /// Bytes of the largest event.
     largest: usize,
-    /// What the service takes without any event.
+    /// What the service takes without any event, in bytes.
     empty: u64,
 }
 
@@ -82,8 +82,15 @@ impl Stage {
         let process = self.start(&nothing).await;
         self.empty = Usage::of(&process).resident;
         post(&process.client, events).await;
+        self.check_memory(&Usage::of(&process), self.sending());
         self.end(process).await;
         self.world.sandbox.resume().expect("the stand-in comes back");
+    }
+
+    /// Returns how many bytes of requests may be there that clients are sending: each is read into a buffer that
+    /// grows, and is kept until it is written.
+    pub(crate) fn sending(&self) -> usize {
+        2 * CLIENTS * self.largest
     }
 
     /// Notes what a service takes that has just been started on an empty store.
@@ -111,11 +118,17 @@ impl Stage {
     pub(crate) async fn drain(&self, events: &[Sized], more: &[(&str, &str)]) -> Cost {
         let before = self.moved().await;
         let process = self.start(more).await;
-        self.finish(process, before, events).await
+        self.finish(process, before, 0, events).await
     }
 
-    /// The same where the service runs already, and what was moved before is known.
-    pub(crate) async fn finish(&self, process: TestProcess, before: Moved, events: &[Sized]) -> Cost {
+    /// The same where the service runs already, what was moved before is known, and so many bytes were being sent.
+    pub(crate) async fn finish(
+        &self,
+        process: TestProcess,
+        before: Moved,
+        sending: usize,
+        events: &[Sized],
+    ) -> Cost {
         let client = &process.client;
         let count = events.len() as u64;
         eventually_within(PATIENCE, "all is delivered", async || {
@@ -124,7 +137,7 @@ impl Stage {
         .await;
         assert_eq!((client.stat("queued").await, client.stat("dead").await), (0, 0));
         let usage = Usage::of(&process);
-        self.check_memory(&usage, 0);
+        self.check_memory(&usage, sending);
         self.end(process).await;
         self.check_messages(events);
         let moved = match self.world.store.file() {
