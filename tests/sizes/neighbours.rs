@@ -46,7 +46,7 @@ async fn small_events_wait_for_no_more_large_ones_than_there_is_room_for() {
         };
         posted.push((event.id(), large_ones(&arrived(&stage))));
         let so_far = Usage::of(&process).moved.read;
-        post(&process.client, std::slice::from_ref(&event)).await;
+        post(&process.client, std::slice::from_ref(&event), 1).await;
         let id = event.id();
         events.push(event);
         // One after the other, so that they meet the backlog at all of its length.

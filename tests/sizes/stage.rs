@@ -11,8 +11,8 @@ use crate::sized::{LARGEST, Sized, total};
 use crate::support::{Client, TestProcess, World, eventually, eventually_within};
 use crate::usage::{Moved, Usage, allowed};
 
-/// Requests of clients that are under way together.
-const CLIENTS: usize = 4;
+/// Requests of clients that are under way together, where a test does not say otherwise.
+pub(crate) const CLIENTS: usize = 4;
 
 /// How long a backlog may take that does not get anywhere.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -81,16 +81,16 @@ impl Stage {
         let nothing = [("SVIX__REQUESTS_PER_SECOND", "0.001"), ("SVIX__BURST", "2")];
         let process = self.start(&nothing).await;
         self.empty = Usage::of(&process).resident;
-        post(&process.client, events).await;
+        post(&process.client, events, CLIENTS).await;
         self.check_memory(&Usage::of(&process), self.sending());
         self.end(process).await;
         self.world.sandbox.resume().expect("the stand-in comes back");
     }
 
-    /// Returns how many bytes of requests may be there that clients are sending: each is read into a buffer that
-    /// grows, and is kept until it is written.
+    /// Returns how many bytes of requests may be there that clients are sending: the service takes twice what it has
+    /// room for, and reads each into a buffer that doubles as it grows.
     pub(crate) fn sending(&self) -> usize {
-        2 * CLIENTS * self.largest
+        2 * 2 * self.room
     }
 
     /// Notes what a service takes that has just been started on an empty store.
@@ -183,8 +183,8 @@ impl Stage {
     }
 }
 
-/// Posts events, some at a time. One that there is no room for is posted again.
-pub(crate) async fn post(client: &Client, events: &[Sized]) {
+/// Posts events, so many at a time. One that there is no room for is posted again.
+pub(crate) async fn post(client: &Client, events: &[Sized], at_once: usize) {
     let posts = stream::iter(events).map(|event| async {
         eventually("there is room for it", async || {
             // It does not wait for a body that it has no room for, so its answer may not be read.
@@ -197,7 +197,7 @@ pub(crate) async fn post(client: &Client, events: &[Sized]) {
         })
         .await;
     });
-    posts.buffer_unordered(CLIENTS).collect::<()>().await;
+    posts.buffer_unordered(at_once).collect::<()>().await;
 }
 
 impl Cost {
