@@ -45,6 +45,7 @@ mod settings;
 mod shapes;
 mod sqlite;
 mod survey;
+mod taken;
 mod undelivered;
 mod waiting;
 mod watch;
@@ -82,5 +83,6 @@ pub use settings::{
 };
 pub use shapes::{Accepted, Existing, NewNotification, Record, Settlement};
 pub use survey::{BacklogSurvey, Overdue, SurveyBounds, SurveyPart, SurveyPlace, Surveyor, Waiting};
+pub use taken::{ClaimLimit, Taken};
 pub use undelivered::DeadQuery;
 pub use watch::{Unwatched, Watch};

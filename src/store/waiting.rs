@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::lease::LeasedRow;
 use super::operations::Operation;
 use super::port::{Accept, Batch};
-use super::{Accepted, Leased, NewNotification, Settlement, StoreError};
+use super::taken::{ClaimLimit, Taken};
+use super::{Accepted, NewNotification, Settlement, StoreError};
 use crate::domain::Customer;
 
 /// An accept that waits for its transaction.
@@ -28,8 +29,8 @@ pub(super) struct Outcome {
 /// A claim that waits for its turn.
 pub(super) struct Claim {
     pub(super) customer: Customer,
-    pub(super) limit: usize,
-    pub(super) reply: oneshot::Sender<Result<Vec<Leased>, StoreError>>,
+    pub(super) limit: ClaimLimit,
+    pub(super) reply: oneshot::Sender<Result<Taken, StoreError>>,
 }
 
 /// The end, asked for.

@@ -17,6 +17,7 @@ use super::port::{AcceptReceipt, Claimed, WriteSide};
 use super::pruning::{Done, Pruning, Step};
 use super::releases::Releases;
 use super::retention::Retention;
+use super::taken::{ClaimLimit, Taken};
 use super::waiting::{Command, Request, Waiting, Writes};
 use super::watch::Watch;
 use super::{Accepted, Lease, Leased, NewNotification, StoreError, Trouble};
@@ -285,15 +286,18 @@ impl<W: WriteSide> Writer<W> {
         }
     }
 
-    async fn claim(&mut self, customer: &Customer, limit: usize) -> Result<Vec<Leased>, StoreError> {
+    async fn claim(&mut self, customer: &Customer, limit: ClaimLimit) -> Result<Taken, StoreError> {
         if let Some(trouble) = &self.trouble {
             return Err(trouble.clone());
         }
         let claimed = self.side.claim(customer, limit).await?;
-        let mut leases = Vec::with_capacity(claimed.len());
-        for claim in claimed {
+        let mut taken = Taken {
+            rows: Vec::with_capacity(claimed.rows.len()),
+            next: claimed.next,
+        };
+        for claim in claimed.rows {
             match claim {
-                Claimed::Readable { lease, notification } => leases.push(Leased {
+                Claimed::Readable { lease, notification } => taken.rows.push(Leased {
                     notification: *notification,
                     lease: self.lease(lease),
                 }),
@@ -304,7 +308,7 @@ impl<W: WriteSide> Writer<W> {
                 }
             }
         }
-        Ok(leases)
+        Ok(taken)
     }
 
     async fn keep_up(&mut self) {
