@@ -1,6 +1,7 @@
 //! A store, a Svix stand-in, and the service between them as a process of its own.
 
 use std::collections::HashMap;
+use std::process::Command;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -72,7 +73,12 @@ impl Stage {
             ("LOG__LEVEL", "info"),
         ];
         let settings: Vec<_> = own.iter().chain(more).copied().collect();
-        self.world.start(&settings).await
+        let mut command = Command::new(env!("CARGO_BIN_EXE_svix-hooks"));
+        if self.largest > LARGEST {
+            // What the allocator keeps for each thread would be more than all the rest.
+            command.env("MALLOC_MMAP_THRESHOLD_", LARGEST.to_string());
+        }
+        self.world.spawn(command, &settings).await
     }
 
     /// Queues events by a service that cannot send any, and ends that.
