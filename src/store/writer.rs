@@ -128,7 +128,9 @@ impl<W: WriteSide> Writer<W> {
     }
 
     fn nap(&self) -> Duration {
-        if self.trouble.is_some() || !self.waiting.writes.outcomes.is_empty() {
+        if !self.waiting.line.is_empty() {
+            Duration::ZERO
+        } else if self.trouble.is_some() || !self.waiting.writes.outcomes.is_empty() {
             REVIVE_INTERVAL
         } else if !self.releases.is_empty() {
             Duration::ZERO

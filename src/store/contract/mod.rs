@@ -49,6 +49,7 @@ macro_rules! contract {
                 customers_that_share_an_application_get_ids_of_their_own,
                 customers_with_applications_of_their_own_keep_their_ids,
                 hundreds_of_accepts_at_once_are_all_answered,
+                a_transaction_takes_few_large_events,
                 a_caller_that_goes_away_leaves_nothing_leased,
             ],
             auditing: [

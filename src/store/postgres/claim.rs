@@ -40,6 +40,9 @@ pub(super) async fn run(
     })
 }
 
+/// When a row that was leased was due, its number and its fence; or the size of the next one.
+type LeasedOrNext = (Option<i64>, Option<i64>, Option<i64>, Option<i64>);
+
 /// Leases rows of the queue.
 async fn lease(
     connection: &mut PgConnection,
@@ -50,7 +53,7 @@ async fn lease(
     // The replica's own row is locked, so that nobody can find it expired meanwhile. How many rows fit is
     // looked at first, so that only those are locked; what is then locked in the place of others' is counted
     // again. The length of an event is known without reading it.
-    let found: Vec<(Option<i64>, Option<i64>, Option<i64>, Option<i64>)> = sqlx::query_as(
+    let found: Vec<LeasedOrNext> = sqlx::query_as(
         "WITH me AS MATERIALIZED ( \
            SELECT run FROM replicas WHERE run = $3 AND ends_at > now_ms() FOR KEY SHARE), \
          head AS MATERIALIZED ( \
