@@ -34,6 +34,9 @@ pub struct Faults {
     pub hang_ratio: f64,
     /// The share of message posts that do their work, after which the connection is broken without an answer.
     pub drop_ratio: f64,
+    /// The share of message posts that are answered 500 after the message was stored: it is not dispatched until it is
+    /// resent, and its key is not remembered, as where Svix's queue is out of reach.
+    pub fail_ratio: f64,
     /// The share, among those left hanging or broken after their work, whose message is stored and never
     /// dispatched until it is resent.
     pub lose_dispatch_ratio: f64,
@@ -68,6 +71,7 @@ impl Default for Faults {
             drop_before: false,
             hang_ratio: 0.0,
             drop_ratio: 0.0,
+            fail_ratio: 0.0,
             lose_dispatch_ratio: 0.0,
             lose_any_dispatch_ratio: 0.0,
             forget_key_ratio: 0.0,
@@ -95,6 +99,7 @@ impl Faults {
             self.status_ratio,
             self.hang_ratio,
             self.drop_ratio,
+            self.fail_ratio,
             self.lose_dispatch_ratio,
             self.lose_any_dispatch_ratio,
             self.forget_key_ratio,

@@ -29,6 +29,8 @@ pub(super) enum Ending {
     Hang,
     /// Its connection is broken.
     Break,
+    /// It is answered 500.
+    Fail,
 }
 
 /// What happens to one request.
@@ -74,6 +76,7 @@ enum Question {
     LoseDispatch,
     LoseAnyDispatch,
     ForgetKey,
+    Fail,
 }
 
 impl Planner {
@@ -147,17 +150,20 @@ impl Planner {
             Ending::Hang
         } else if works && falls(Question::Break, faults.drop_ratio) {
             Ending::Break
+        } else if works && falls(Question::Fail, faults.fail_ratio) {
+            Ending::Fail
         } else {
             Ending::Answer
         };
-        let unanswered = ending != Ending::Answer;
+        let (fails, unanswered) = (ending == Ending::Fail, matches!(ending, Ending::Hang | Ending::Break));
         Plan {
             instead,
             delay: Duration::from_millis(faults.delay_ms),
             ending,
-            lose_dispatch: unanswered && falls(Question::LoseDispatch, faults.lose_dispatch_ratio)
+            lose_dispatch: fails
+                || unanswered && falls(Question::LoseDispatch, faults.lose_dispatch_ratio)
                 || works && falls(Question::LoseAnyDispatch, faults.lose_any_dispatch_ratio),
-            forget_key: unanswered && falls(Question::ForgetKey, faults.forget_key_ratio),
+            forget_key: fails || unanswered && falls(Question::ForgetKey, faults.forget_key_ratio),
             echo_authorization: faults.echo_authorization,
         }
     }

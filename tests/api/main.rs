@@ -23,6 +23,7 @@ mod customer_rules;
 mod customers;
 mod delivering;
 mod endpoints;
+mod exactly_once;
 mod expiring;
 mod fairness;
 mod guarding;
