@@ -6,7 +6,7 @@ use serde_json::json;
 use svix_hooks::app::Signal;
 use svix_hooks::sandbox::Faults;
 
-use crate::support::{Client, TestApp, eventually, eventually_within};
+use crate::support::{Client, TestApp, World, eventually, eventually_within};
 
 /// So that whoever waits for probes of what fails waits far longer than any test.
 const RARE_PROBES: (&str, &str) = ("SVIX__MAX_PROBE_INTERVAL_MS", "3600000");
@@ -125,4 +125,38 @@ async fn another_default_application_is_tried_at_once() {
         app.client.stat("delivered").await > 0
     })
     .await;
+}
+
+#[actix_web::test]
+async fn replicas_hold_an_account_together_whichever_application_they_try() {
+    let world = World::on_postgres();
+    let settings = [("SVIX__APP_ID", "nowhere")];
+    let processes = [world.start(&settings).await, world.start(&settings).await];
+    let client = &processes[0].client;
+    let lost = json!({"application": "lost"});
+    assert_eq!(client.send_json("PUT", "/customers/lost", &lost).await.status, 201);
+    for (number, process) in processes.iter().enumerate() {
+        post_many(&process.client, "acme", &format!("evt_{number}_"), 20).await;
+    }
+    for process in &processes {
+        eventually("both hold it", async || {
+            process
+                .client
+                .get("/health")
+                .await
+                .body
+                .to_string()
+                .contains("\"refused\"")
+        })
+        .await;
+    }
+    for (number, process) in processes.iter().enumerate() {
+        post_many(&process.client, "lost", &format!("lost_{number}_"), 5).await;
+    }
+    let before = world.sandbox.answered_with(404);
+    eventually("it is tried now and then", async || world.sandbox.answered_with(404) > before + 20).await;
+    assert_eq!((client.stat("dead").await, client.stat("queued").await), (0, 50));
+    world.sandbox.add_application("nowhere");
+    world.sandbox.add_application("lost");
+    eventually("all is delivered", async || client.stat("delivered").await == 50).await;
 }

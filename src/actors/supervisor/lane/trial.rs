@@ -60,7 +60,7 @@ impl Lane {
         has_more: impl Fn(&Customer) -> bool,
     ) -> Vec<Entry> {
         let taken = Cell::new(0);
-        let goes = |entry: &Box<Entry>| {
+        let goes = |entry: &Entry| {
             let goes = taken.get() < most
                 && entry.attempts.is_empty()
                 && !entry.is_untried()
@@ -68,7 +68,7 @@ impl Lane {
             taken.set(taken.get() + usize::from(goes));
             goes
         };
-        let out = self.queues.cut(goes);
+        let out = self.queues.cut(|entry| goes(entry));
         out.into_iter().map(|entry| *entry).collect()
     }
 }
