@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use super::gateway::{self, Gateway, HeldBytes};
 use super::problem::{Code, Problem, shown};
 
-/// Up to this size a body finds room where larger ones have taken three quarters of it.
+/// Up to this size a body finds a quarter more room, which larger ones leave to it.
 const SMALL: usize = 64 * 1024;
 
 /// A body, and what it takes of the room for bodies.
@@ -48,8 +48,8 @@ async fn collect(mut payload: Payload, expected: usize, gateway: &Gateway) -> Re
             return Err(too_large(gateway));
         }
         let most = match body.len() + chunk.len() {
-            ..=SMALL => gateway.max_held_bytes,
-            _ => gateway.max_held_bytes / 4 * 3,
+            ..=SMALL => gateway.max_held_bytes.saturating_add(gateway.max_held_bytes / 4),
+            _ => gateway.max_held_bytes,
         };
         if !held.grow(chunk.len(), most) {
             return Err(gateway::overloaded());

@@ -4,6 +4,7 @@ mod bounds;
 mod deaths;
 mod draining;
 mod handing_over;
+mod large;
 mod own_accounts;
 mod own_faults;
 mod pacing;

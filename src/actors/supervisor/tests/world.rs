@@ -18,7 +18,7 @@ use crate::config;
 use crate::domain::{AccountName, Answer, ContentMatch, NotificationId, State, Step, Timestamp};
 use crate::policy::{Backoff, GateRules, Networks, Pace, Patience, Rules, Share};
 use crate::secrets::KeyRing;
-use crate::store::examples::{accept, customer, eventually, new, options};
+use crate::store::examples::{accept, customer, eventually, new, options, with_event};
 use crate::store::{NewNotification, Record, Store, Totals};
 use crate::svix::{Account, ClientOptions, Exchange, Roots};
 use crate::telemetry::Metrics;
@@ -54,6 +54,23 @@ impl Stored {
         }
     }
 
+    /// Stores events of one customer with these sizes.
+    pub(super) async fn with_sizes(self, name: &str, sizes: &[usize]) -> Self {
+        for size in sizes {
+            let id = NotificationId::generate(self.store.now()).to_string();
+            let new = with_event(new(name, &id), vec![b' '; *size]);
+            accept(
+                &self.store,
+                NewNotification {
+                    payload: 0..*size,
+                    ..new
+                },
+            )
+            .await;
+        }
+        self
+    }
+
     /// Stores so many notifications of one customer.
     pub(super) async fn with(self, name: &str, count: usize) -> Self {
         accept_many(&self.store, name, count).await;
@@ -61,8 +78,11 @@ impl Stored {
     }
 
     pub(super) fn start(self, settings: Settings, max_ready: usize, make_pool: MakePool) -> World {
+        self.start_within(Room::new(max_ready, usize::MAX), settings, make_pool)
+    }
+
+    pub(super) fn start_within(self, room: Room, settings: Settings, make_pool: MakePool) -> World {
         let Self { store, directory } = self;
-        let room = Room::new(max_ready, usize::MAX);
         let (death, deaths) = mpsc::unbounded_channel();
         let watches = DeathWatches::new(death);
         let counts = Arc::new(Mutex::new(Vec::new()));
