@@ -62,6 +62,11 @@ impl Template {
         Self::new(request(path, "", &event()), spread)
     }
 
+    /// The same with an event of so many bytes, which no store can make smaller.
+    pub(crate) fn post_of(bytes: usize, path: &str, spread: Ids) -> Self {
+        Self::new(request(path, "", &event_of(bytes, scattered_text)), spread)
+    }
+
     /// The same as part of a trace of its own.
     pub(crate) fn traced_post(path: &str, spread: Ids) -> Self {
         let headers = format!("traceparent: 00-{ID_MARK}{ID_MARK}-{ID_MARK}-01\r\n");
@@ -115,6 +120,11 @@ fn message() -> String {
 
 /// An event of exactly [`EVENT_BYTES`].
 fn event() -> String {
+    event_of(EVENT_BYTES, || "Paid with thanks. ".chars().cycle())
+}
+
+/// An event of exactly so many bytes, if they are enough for its invoice, filled up with text.
+fn event_of<T: Iterator<Item = char>>(bytes: usize, filling: impl FnOnce() -> T) -> String {
     let mut event = format!(
         r#"{{"id":"evt_{ID_MARK}","type":"invoice.paid","source":"/shops/eu-1","time":"2026-01-15T12:00:00.250Z","customer":"customer-{CUSTOMER_MARK}","data":{{"invoice":{{"number":"2026-000417","currency":"EUR","net":1249.50,"vat":237.41,"gross":1486.91,"paid":true,"lines":["#
     );
@@ -125,10 +135,17 @@ fn event() -> String {
     }
     event.push_str(r#"{"line":5,"article":"freight","quantity":1,"price":12.00}]},"text":""#);
     let end = r#""}}"#;
-    let text = EVENT_BYTES.saturating_sub(event.len() + end.len());
-    event.extend("Paid with thanks. ".chars().cycle().take(text));
+    let text = bytes.saturating_sub(event.len() + end.len());
+    event.extend(filling().take(text));
     event.push_str(end);
     event
+}
+
+/// Text without any order.
+fn scattered_text() -> impl Iterator<Item = char> {
+    (0..)
+        .flat_map(|number: u64| format!("{:016x}", scatter(number)).into_bytes())
+        .map(char::from)
 }
 
 /// Scatters numbers over all of their range, one to one (the last step of SplitMix64).

@@ -65,7 +65,7 @@ struct Case {
 }
 
 /// What the others waited for in one run, in milliseconds, ascending.
-struct Waits(Vec<f64>);
+pub(crate) struct Waits(Vec<f64>);
 
 pub(crate) async fn measure(
     settings: &Settings,
@@ -248,7 +248,7 @@ impl Ground {
 impl Waits {
     /// Finds out how long each event took from its post, or from `ready` where that was later. What was there
     /// by then does not count.
-    fn new(posted: &[(String, Instant)], ready: Instant, svix: &Sandbox) -> Self {
+    pub(crate) fn new(posted: &[(String, Instant)], ready: Instant, svix: &Sandbox) -> Self {
         let mut arrivals = HashMap::new();
         for request in svix.requests() {
             if let Some(event) = request.event_id {
@@ -259,13 +259,17 @@ impl Waits {
             let waited = arrivals.get(event)?.checked_duration_since((*at).max(ready))?;
             Some(waited.as_secs_f64() * 1000.0)
         });
-        let mut waits: Vec<f64> = waits.collect();
+        Self::of(waits.collect())
+    }
+
+    /// Takes what was measured in milliseconds.
+    pub(crate) fn of(mut waits: Vec<f64>) -> Self {
         waits.sort_unstable_by(f64::total_cmp);
         Self(waits)
     }
 
     /// Returns what this share of all stays below.
-    fn below(&self, share: f64) -> f64 {
+    pub(crate) fn below(&self, share: f64) -> f64 {
         let last = self.0.len().saturating_sub(1);
         let place = (last as f64 * share).round() as usize;
         self.0.get(place).copied().unwrap_or(f64::NAN)

@@ -87,6 +87,35 @@ impl Memory {
     }
 }
 
+/// What a process has written and read since its start, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moved {
+    /// By calls, most of them on files; those of some calls on sockets count as well.
+    pub(crate) written: f64,
+    pub(crate) read: f64,
+    /// What of it reached or came from a disk.
+    pub(crate) disk_written: f64,
+    pub(crate) disk_read: f64,
+}
+
+impl Moved {
+    pub(crate) fn of(pid: &str) -> anyhow::Result<Self> {
+        let counts = fs::read_to_string(format!("/proc/{pid}/io"))?;
+        let bytes = |key| {
+            let count: f64 = value(&counts, key)
+                .with_context(|| format!("no {key} is known of the process"))?
+                .parse()?;
+            anyhow::Ok(count)
+        };
+        Ok(Self {
+            written: bytes("wchar")?,
+            read: bytes("rchar")?,
+            disk_written: bytes("write_bytes")?,
+            disk_read: bytes("read_bytes")?,
+        })
+    }
+}
+
 /// The processor time that the machine has given away.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Given {

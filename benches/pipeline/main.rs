@@ -7,12 +7,13 @@
 //!
 //! | | default |
 //! |---|---|
-//! | `BENCH_PARTS` | all: of `accepting`, `delivering`, `telemetry`, `filters`, `retention`, `fairness`, `lookups`, `shared`, `claims`, those that are measured |
+//! | `BENCH_PARTS` | all: of `accepting`, `delivering`, `telemetry`, `filters`, `retention`, `fairness`, `large`, `lookups`, `shared`, `claims`, those that are measured |
 //! | `BENCH_SECONDS` | 5: length of one measurement of accepting; half load, sustained load and a run of fairness take twice that |
 //! | `BENCH_PAIRS` | 3: measurements of durable and of bare accepting, of accepting with and without retention, and of fairness, in turn |
 //! | `BENCH_BACKLOG` | 100000: events to drain |
 //! | `BENCH_QUEUED` | 1000000: events queued when memory and restart are measured |
 //! | `BENCH_HUNG` | 200000: events queued for an account that hangs |
+//! | `BENCH_LARGE` | 1: share of the large backlogs, of up to 3 GB each, that is measured |
 //! | `BENCH_ROWS` | 2000000: rows among which is looked up |
 //! | `BENCH_CONNECTIONS` | 256: connections of the load generator |
 //! | `BENCH_CUSTOMERS` | 10: customers that the events belong to, in turn, 1 to 10000 |
@@ -25,6 +26,8 @@
 //! retention   accepting while old rows leave
 //! telemetry   accepting while everything is told
 //! fairness    delivering beside a backlog whose account hangs
+//! large       backlogs of large events, and as they come
+//! neighbours  small events beside a backlog of large ones
 //! shared      PostgreSQL beside SQLite, claims from a growing backlog
 //! bare        what is compared with                                        event     what is posted
 //! machine     where it runs, and what it spends                            report    table and floors
@@ -36,9 +39,11 @@ mod delivering;
 mod event;
 mod fairness;
 mod filters;
+mod large;
 mod load;
 mod lookups;
 mod machine;
+mod neighbours;
 mod report;
 mod retention;
 mod service;
@@ -104,6 +109,10 @@ async fn measure(settings: &Settings, directory: &Path) -> anyhow::Result<Report
     }
     if settings.has_part("fairness") {
         fairness::measure(settings, directory, &mut report).await?;
+    }
+    if settings.has_part("large") {
+        large::measure(settings, directory, &mut report).await?;
+        neighbours::measure(settings, directory, &mut report).await?;
     }
     if settings.has_part("lookups") {
         lookups::measure(settings, directory, &mut report).await?;

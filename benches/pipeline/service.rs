@@ -11,7 +11,7 @@ use serde::Deserialize;
 use svix_hooks::sandbox::{DEFAULT_APPLICATION, DEFAULT_TOKEN};
 
 use crate::load::Connection;
-use crate::machine::{self, Memory};
+use crate::machine::{self, Memory, Moved};
 
 /// How long a start or a stop may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -177,6 +177,11 @@ impl Service {
     /// Returns the memory that it takes.
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
         Memory::of(&self.pid())
+    }
+
+    /// Returns what it has written and read.
+    pub(crate) fn moved(&self) -> anyhow::Result<Moved> {
+        Moved::of(&self.pid())
     }
 
     /// Returns the processor time that it has taken.

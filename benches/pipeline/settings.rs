@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) hung: u64,
     /// Rows among which is looked up.
     pub(crate) rows: u64,
+    /// The share of the large backlogs that is measured.
+    pub(crate) large: f64,
     /// Connections of the load generator.
     pub(crate) connections: usize,
     /// How ids and customers are spread.
@@ -44,6 +46,8 @@ impl Settings {
         let pairs = number("BENCH_PAIRS", 3)?;
         let customers = number("BENCH_CUSTOMERS", 10)?;
         let backlog = number("BENCH_BACKLOG", 100_000)?;
+        let large = number("BENCH_LARGE", 1.0)?;
+        ensure!((0.01..=10.0).contains(&large), "BENCH_LARGE is not from 0.01 to 10");
         ensure!((1..=10_000).contains(&customers), "BENCH_CUSTOMERS is not from 1 to 10000");
         ensure!(
             seconds >= 1 && pairs >= 1 && backlog >= 1,
@@ -56,13 +60,15 @@ impl Settings {
             queued: number("BENCH_QUEUED", 1_000_000)?,
             hung: number("BENCH_HUNG", 200_000)?,
             rows: number("BENCH_ROWS", 2_000_000)?,
+            large,
             connections: number("BENCH_CONNECTIONS", 256)?,
             ids: Ids {
                 customers,
                 ordered: number("BENCH_ORDERED_IDS", 1)? == 1,
             },
             parts: text("BENCH_PARTS").unwrap_or_else(|| {
-                "accepting,delivering,telemetry,filters,retention,fairness,lookups,shared,claims".to_owned()
+                "accepting,delivering,telemetry,filters,retention,fairness,large,lookups,shared,claims"
+                    .to_owned()
             }),
             postgres: text("TEST_POSTGRES_URL"),
         })
@@ -83,7 +89,7 @@ fn text(name: &str) -> Option<String> {
 )]
 fn number<T>(name: &str, default: T) -> anyhow::Result<T>
 where
-    T: FromStr<Err = std::num::ParseIntError>,
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
     match std::env::var(name) {
         Ok(text) => text.parse().with_context(|| format!("{name} is not a number")),

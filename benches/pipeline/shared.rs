@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use svix_hooks::domain::Customer;
 use svix_hooks::sandbox::Sandbox;
-use svix_hooks::store::{Retention, Store, StoreOptions, Unwatched};
+use svix_hooks::store::{ClaimLimit, Retention, Store, StoreOptions, Unwatched};
 
 use crate::delivering::{check_messages, stand_in, wait_until_delivered};
 use crate::event::Template;
@@ -26,8 +26,11 @@ const BACKLOGS: [u64; 3] = [10_000, 1_000_000, 5_000_000];
 /// By how much a claim may become dearer from the smallest backlog to whichever larger one is the dearest.
 const GROWTH: f64 = 1.5;
 
-/// Rows that one claim takes, and how many claims are measured.
-const CLAIM: usize = 100;
+/// What one claim takes, which is so many rows, and how many claims are measured.
+const CLAIM: ClaimLimit = ClaimLimit {
+    rows: 100,
+    bytes: 32 << 20,
+};
 const CLAIMS: usize = 40;
 
 /// The size of an event, in bytes, of the backlog behind claims.
@@ -146,9 +149,10 @@ async fn claims(server: &str, report: &mut Report) -> anyhow::Result<()> {
         let mut held = Vec::new();
         for _ in 0..CLAIMS {
             let started = Instant::now();
-            let claimed = store.claim(customer.clone(), CLAIM).await?;
+            let claimed = store.claim_within(customer.clone(), CLAIM).await?;
             times.push(started.elapsed().as_secs_f64() * 1000.0);
-            ensure!(claimed.len() == CLAIM, "a claim came back with {} rows", claimed.len());
+            let rows = claimed.rows.len();
+            ensure!(rows == CLAIM.rows, "a claim came back with {rows} rows");
             held.push(claimed);
         }
         drop(held);
@@ -164,7 +168,10 @@ async fn claims(server: &str, report: &mut Report) -> anyhow::Result<()> {
         .map(|(backlog, cost)| format!("{cost:.2} ms with {backlog}"))
         .collect();
     report.row(Row {
-        what: format!("claim of {CLAIM} on PostgreSQL, up to {} queued ÷ {}", BACKLOGS[2], BACKLOGS[0]),
+        what: format!(
+            "claim of {} on PostgreSQL, up to {} queued ÷ {}",
+            CLAIM.rows, BACKLOGS[2], BACKLOGS[0]
+        ),
         measured: format!("{dearest:.2} ms"),
         compared_with: format!("{first:.2} ms"),
         ratio: Some(growth),

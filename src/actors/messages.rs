@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 pub use super::handover::Deliver;
 pub use super::own_accounts::{OwnAccountError, OwnAccounts};
+pub(super) use super::room::{Grant, Load, Places};
 pub use super::room::{Reservation, Room};
 pub use super::standing::{
     AccountStatus, Counts, CountsChanged, DiskMeasured, GetHealth, GetStats, LedgerCheck, LedgerChecked,
@@ -194,4 +195,6 @@ pub struct AccountSettings {
     pub share: Share,
     /// When it is held back.
     pub gate: GateRules,
+    /// The application that Svix must know with it; none where nothing is known of that.
+    pub default_application: Option<Arc<str>>,
 }

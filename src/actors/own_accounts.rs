@@ -61,6 +61,7 @@ impl OwnAccounts {
             pace: Pace::new(rate, burst),
             share: Share::new(rate, burst),
             gate: self.gate,
+            default_application: None,
         })
     }
 

@@ -15,16 +15,28 @@ pub struct Room(Arc<Mutex<Occupancy>>);
 
 #[derive(Debug)]
 struct Occupancy {
-    max_count: usize,
-    max_bytes: usize,
+    max: Load,
     total: Load,
     customers: HashMap<Customer, Share>,
+    /// Bytes that are kept free for a customer whose next event is larger than what is free.
+    kept: Option<(Customer, usize)>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
-struct Load {
-    count: usize,
-    bytes: usize,
+/// So many notifications, with so many bytes together.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) count: usize,
+    pub(super) bytes: usize,
+}
+
+/// How a customer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Places {
+    /// What it may take more.
+    pub(super) free: Load,
+    pub(super) taken: Load,
+    /// Whether its next event fits, or anything where that is not known.
+    pub(super) fits: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -50,15 +62,64 @@ pub struct Reservation {
     bytes: usize,
 }
 
+impl Places {
+    /// Makes the places of a customer of which nothing is to come.
+    pub(super) fn closed() -> Self {
+        Self {
+            free: Load::default(),
+            taken: Load { count: 1, bytes: 0 },
+            fits: false,
+        }
+    }
+}
+
+/// Room for what a claim is about to read; what is not used of it is free again when it is dropped.
+#[derive(Debug)]
+pub(super) struct Grant {
+    room: Room,
+    customer: Customer,
+    left: Load,
+}
+
+impl Grant {
+    /// Returns how much it is for.
+    pub(super) fn size(&self) -> Load {
+        self.left
+    }
+
+    /// Turns a part of it into a place; where it is not enough, takes what more is free.
+    pub(super) fn place(&mut self, bytes: usize) -> Option<Reservation> {
+        let bytes = bytes.min(self.room.lock().max.bytes);
+        if self.left.count == 0 || bytes > self.left.bytes {
+            return self.room.reserve(&self.customer, bytes);
+        }
+        self.left.count -= 1;
+        self.left.bytes -= bytes;
+        Some(Reservation {
+            room: self.room.clone(),
+            customer: self.customer.clone(),
+            bytes,
+        })
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        self.room.lock().give_back(&self.customer, self.left);
+    }
+}
+
 impl Room {
     /// Makes room for so many notifications of so many bytes together.
     pub fn new(max_count: usize, max_bytes: usize) -> Self {
-        let total = Load::default();
         Self(Arc::new(Mutex::new(Occupancy {
-            max_count,
-            max_bytes,
-            total,
+            max: Load {
+                count: max_count,
+                bytes: max_bytes,
+            },
+            total: Load::default(),
             customers: HashMap::new(),
+            kept: None,
         })))
     }
 
@@ -67,32 +128,66 @@ impl Room {
     pub fn admit(&self, customer: &Customer, bytes: usize) -> Option<Reservation> {
         let mut occupancy = self.lock();
         let share = occupancy.share(customer);
-        if share.backlogged || !occupancy.has_place(share, bytes) {
+        if share.backlogged || !occupancy.has_place(customer, share, bytes) {
             occupancy.note_backlog(customer);
             return None;
         }
-        Some(occupancy.take(self, customer, bytes))
+        Some(occupancy.place(self, customer, bytes))
     }
 
     /// Takes a place for a notification that comes from the store.
-    pub fn reserve(&self, customer: &Customer, bytes: usize) -> Option<Reservation> {
+    pub(super) fn reserve(&self, customer: &Customer, bytes: usize) -> Option<Reservation> {
         let mut occupancy = self.lock();
         let share = occupancy.share(customer);
         occupancy
-            .has_place(share, bytes)
-            .then(|| occupancy.take(self, customer, bytes))
+            .has_place(customer, share, bytes)
+            .then(|| occupancy.place(self, customer, bytes))
+    }
+
+    /// Returns how much more of a customer has a place, and how much has one. `next` is the size of
+    /// the next event to come from the store, where it is known: it may take all that is free.
+    pub(super) fn offer(&self, customer: &Customer, next: Option<usize>) -> Places {
+        let occupancy = self.lock();
+        let free = occupancy.offer(customer, next);
+        Places {
+            free,
+            taken: occupancy.share(customer).load,
+            fits: free.bytes >= next.map_or(1, |next| next.clamp(1, occupancy.max.bytes)),
+        }
     }
 
     /// Returns how many more notifications of a customer have a place, and how many have one.
-    pub fn places(&self, customer: &Customer) -> (usize, usize) {
-        let occupancy = self.lock();
-        let share = occupancy.share(customer);
-        if !occupancy.has_place(share, 0) {
-            return (0, share.load.count);
+    #[cfg(test)]
+    pub(super) fn places(&self, customer: &Customer) -> (usize, usize) {
+        let Places { free, taken, .. } = self.offer(customer, None);
+        (free.count, taken.count)
+    }
+
+    /// Keeps bytes free for a customer's next event, instead of for whom they were kept before. What is
+    /// larger than the room gets all of it.
+    pub(super) fn keep(&self, wanted: Option<(Customer, usize)>) {
+        self.lock().kept = wanted;
+    }
+
+    /// Takes room for a claim, which finds what was stored before: as much as is free, up to `most`, and
+    /// in any case the next event where it fits.
+    pub(super) fn claiming(&self, customer: &Customer, most: Load, next: Option<usize>) -> Grant {
+        let mut occupancy = self.lock();
+        let offer = occupancy.offer(customer, next);
+        let next = next.map_or(0, |next| next.min(occupancy.max.bytes));
+        let left = Load {
+            count: offer.count.min(most.count),
+            bytes: offer.bytes.min(most.bytes.max(next)),
+        };
+        occupancy.take(customer, left);
+        if let Some(share) = occupancy.customers.get_mut(customer) {
+            share.announced = false;
         }
-        let free = occupancy.max_count - occupancy.total.count;
-        // Each place that is taken makes the bound smaller by one.
-        ((free - share.load.count).div_ceil(2), share.load.count)
+        Grant {
+            room: self.clone(),
+            customer: customer.clone(),
+            left,
+        }
     }
 
     /// Notes that a notification which was not admitted is stored. Returns whether the supervisor is
@@ -103,13 +198,6 @@ impl Room {
         match occupancy.customers.get_mut(customer) {
             Some(share) => !std::mem::replace(&mut share.announced, true),
             None => true,
-        }
-    }
-
-    /// Notes that a claim for a customer begins, which finds what was stored before.
-    pub fn claiming(&self, customer: &Customer) {
-        if let Some(share) = self.lock().customers.get_mut(customer) {
-            share.announced = false;
         }
     }
 
@@ -139,43 +227,85 @@ impl Occupancy {
     /// Beyond the bound a flood of customers is not remembered; their order then is only as good as
     /// the regular look at the store makes it.
     fn note_backlog(&mut self, customer: &Customer) {
-        if self.customers.len() < self.max_count.saturating_mul(2) || self.customers.contains_key(customer) {
+        if self.customers.len() < self.max.count.saturating_mul(2) || self.customers.contains_key(customer) {
             self.customers.entry(customer.clone()).or_default().backlogged = true;
         }
     }
 
-    fn has_place(&self, share: Share, bytes: usize) -> bool {
-        let free_count = self.max_count.saturating_sub(self.total.count);
-        let free_bytes = self.max_bytes.saturating_sub(self.total.bytes);
-        share.load.count < free_count && share.load.bytes <= free_bytes && bytes <= free_bytes
+    /// Returns what is free, but for what is kept for another.
+    fn free(&self, customer: &Customer) -> Load {
+        let kept = match &self.kept {
+            Some((other, bytes)) if other != customer => *bytes,
+            _ => 0,
+        };
+        Load {
+            count: self.max.count.saturating_sub(self.total.count),
+            bytes: self
+                .max
+                .bytes
+                .saturating_sub(self.total.bytes)
+                .saturating_sub(kept),
+        }
     }
 
-    fn take(&mut self, room: &Room, customer: &Customer, bytes: usize) -> Reservation {
-        let share = self.customers.entry(customer.clone()).or_default();
-        for load in [&mut share.load, &mut self.total] {
-            load.count += 1;
-            load.bytes += bytes;
+    fn has_place(&self, customer: &Customer, share: Share, bytes: usize) -> bool {
+        let free = self.free(customer);
+        share.load.count < free.count && share.load.bytes <= free.bytes && bytes <= free.bytes
+    }
+
+    /// Returns how much a customer may take. Each place that is taken makes the bound smaller by one, and
+    /// so does each byte; but one event may take all that is free.
+    fn offer(&self, customer: &Customer, next: Option<usize>) -> Load {
+        let (load, free) = (self.share(customer).load, self.free(customer));
+        if load.count >= free.count || load.bytes > free.bytes || free.bytes == 0 {
+            return Load::default();
         }
+        let half = (free.bytes - load.bytes).div_ceil(2);
+        let next = next.map(|next| next.min(self.max.bytes));
+        Load {
+            count: (free.count - load.count).div_ceil(2),
+            bytes: next
+                .filter(|next| *next <= free.bytes)
+                .map_or(half, |next| half.max(next)),
+        }
+    }
+
+    fn place(&mut self, room: &Room, customer: &Customer, bytes: usize) -> Reservation {
+        self.take(customer, Load { count: 1, bytes });
         Reservation {
             room: room.clone(),
             customer: customer.clone(),
             bytes,
         }
     }
+
+    fn take(&mut self, customer: &Customer, more: Load) {
+        let share = self.customers.entry(customer.clone()).or_default();
+        for load in [&mut share.load, &mut self.total] {
+            load.count += more.count;
+            load.bytes += more.bytes;
+        }
+    }
+
+    fn give_back(&mut self, customer: &Customer, less: Load) {
+        self.total.count -= less.count;
+        self.total.bytes -= less.bytes;
+        if let Some(share) = self.customers.get_mut(customer) {
+            share.load.count -= less.count;
+            share.load.bytes -= less.bytes;
+            if share.is_idle() {
+                self.customers.remove(customer);
+            }
+        }
+    }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut occupancy = self.room.lock();
-        occupancy.total.count -= 1;
-        occupancy.total.bytes -= self.bytes;
-        if let Some(share) = occupancy.customers.get_mut(&self.customer) {
-            share.load.count -= 1;
-            share.load.bytes -= self.bytes;
-            if share.is_idle() {
-                occupancy.customers.remove(&self.customer);
-            }
-        }
+        let bytes = self.bytes;
+        self.room
+            .lock()
+            .give_back(&self.customer, Load { count: 1, bytes });
     }
 }
 
@@ -218,6 +348,81 @@ mod tests {
         assert!(room.admit(&customer("a"), 1).is_some());
     }
 
+    const ALL: Load = Load {
+        count: usize::MAX,
+        bytes: usize::MAX,
+    };
+
+    #[test]
+    fn bytes_are_shared_as_places_are() {
+        let (room, a, b) = (Room::new(100, 1000), customer("a"), customer("b"));
+        let grant = room.claiming(&a, ALL, None);
+        assert_eq!(
+            grant.size(),
+            Load {
+                count: 50,
+                bytes: 500
+            }
+        );
+        let places = room.offer(&a, None);
+        assert_eq!((places.free, places.fits), (Load::default(), false), "what is about to be read is taken");
+        assert_eq!(
+            room.offer(&b, None).free,
+            Load {
+                count: 25,
+                bytes: 250
+            }
+        );
+        assert_eq!(
+            room.claiming(&b, Load { count: 2, bytes: 10 }, None).size(),
+            Load { count: 2, bytes: 10 }
+        );
+        drop(grant);
+        assert!(room.lock().customers.is_empty());
+    }
+
+    #[test]
+    fn what_a_claim_did_not_use_is_free_again() {
+        let (room, a) = (Room::new(100, 1000), customer("a"));
+        let mut grant = room.claiming(&a, ALL, None);
+        let places = [grant.place(200), grant.place(299)];
+        assert!(places.iter().all(Option::is_some));
+        drop(grant);
+        assert_eq!(room.offer(&a, None).taken, Load { count: 2, bytes: 499 });
+        drop(places);
+        assert_eq!(room.lock().total, Load::default());
+    }
+
+    #[test]
+    fn one_event_may_take_all_that_is_free_however_large_it_is() {
+        let (room, a) = (Room::new(100, 1000), customer("a"));
+        for (size, granted) in [(10, 500), (500, 500), (700, 700), (1000, 1000), (5000, 1000)] {
+            assert!(room.offer(&a, Some(size)).fits, "{size}");
+            let mut grant = room.claiming(&a, Load { count: 9, bytes: 500 }, Some(size));
+            assert_eq!(grant.size().bytes, granted, "{size}");
+            assert!(grant.place(size).is_some(), "{size}");
+        }
+        let _other = room.reserve(&customer("b"), 400);
+        assert!(room.offer(&a, Some(600)).fits);
+        assert!(!room.offer(&a, Some(601)).fits);
+        assert!(!room.offer(&a, Some(5000)).fits, "what is larger than the room needs all of it");
+    }
+
+    #[test]
+    fn what_is_kept_for_one_is_not_given_to_others() {
+        let (room, a, b) = (Room::new(100, 1000), customer("a"), customer("b"));
+        let mut small: Vec<Reservation> = (0..40).filter_map(|_| room.reserve(&b, 10)).collect();
+        room.keep(Some((a.clone(), 700)));
+        assert!(!room.offer(&a, Some(700)).fits);
+        assert!(room.admit(&customer("c"), 10).is_none());
+        assert!(room.reserve(&b, 10).is_none());
+        small.truncate(30);
+        assert!(room.offer(&a, Some(700)).fits, "it has grown free");
+        let grant = room.claiming(&a, ALL, Some(700));
+        room.keep(None);
+        assert!(grant.size().bytes >= 700);
+    }
+
     #[test]
     fn what_is_stored_is_announced_once_until_a_claim_begins() {
         let (room, a) = (Room::new(1, usize::MAX), customer("a"));
@@ -225,11 +430,11 @@ mod tests {
         assert!(room.admit(&a, 1).is_none());
         assert!(room.announce(&a));
         assert!(!room.announce(&a), "the supervisor knows");
-        room.claiming(&a);
+        drop(room.claiming(&a, Load::default(), None));
         assert!(room.announce(&a), "the claim that is under way may have missed it");
         room.caught_up(&a);
         assert!(room.admit(&a, 1).is_none(), "one that it may have missed waits");
-        room.claiming(&a);
+        drop(room.claiming(&a, Load::default(), None));
         room.caught_up(&a);
         assert!(!room.lock().share(&a).backlogged);
         assert!(room.announce(&a), "a commit that ends after the claim is news again");

@@ -160,6 +160,7 @@ fn account(svix: &config::Svix) -> anyhow::Result<AccountSettings> {
         pace: Pace::new(svix.requests_per_second, svix.burst),
         share: Share::new(svix.requests_per_second, svix.burst),
         gate: gate(svix),
+        default_application: svix.app_id.as_deref().map(Into::into),
     })
 }
 

@@ -260,7 +260,9 @@ async fn known(
         state,
         other_event,
     } = existing;
-    if let Some(stored) = other_event {
+    if let Some(other) = other_event {
+        let stored = gateway.store.other_event(customer.clone(), other).await?;
+        let _held = gateway.hold(stored.len())?;
         // Rare, and for a large event slow: not on the thread that serves others.
         let digests = web::block(move || {
             (!same_content(&stored, &body)).then(|| (content_digest(&stored), content_digest(&body)))

@@ -5,8 +5,11 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 
-use super::gateway::{Gateway, HeldBytes};
+use super::gateway::{self, Gateway, HeldBytes};
 use super::problem::{Code, Problem, shown};
+
+/// Up to this size a body finds room where larger ones have taken three quarters of it.
+const SMALL: usize = 64 * 1024;
 
 /// A body, and what it takes of the room for bodies.
 pub(super) struct HeldBody {
@@ -44,9 +47,12 @@ async fn collect(mut payload: Payload, expected: usize, gateway: &Gateway) -> Re
         if body.len() + chunk.len() > gateway.max_body_bytes {
             return Err(too_large(gateway));
         }
-        if !held.grow(chunk.len(), gateway.max_held_bytes) {
-            let detail = "more events are under way than the service has room for";
-            return Err(Problem::new(Code::Overloaded, detail).retry_after(1));
+        let most = match body.len() + chunk.len() {
+            ..=SMALL => gateway.max_held_bytes,
+            _ => gateway.max_held_bytes / 4 * 3,
+        };
+        if !held.grow(chunk.len(), most) {
+            return Err(gateway::overloaded());
         }
         body.extend_from_slice(&chunk);
     }

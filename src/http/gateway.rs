@@ -11,6 +11,7 @@ use super::auth::ApiKey;
 use super::backlog::Backlogs;
 use super::health::HealthMemory;
 use super::metrics::Scraped;
+use super::problem::{Code, Problem};
 use crate::actors::messages::{FollowSettings, GetHealth, GetStats, Notify, OwnAccounts, Redeliver, Room};
 use crate::envelope::KeyPart;
 use crate::policy::{RetryBounds, Routing, SvixAccount};
@@ -109,6 +110,12 @@ pub struct Gateway {
     pub stopping: Arc<AtomicBool>,
 }
 
+/// Refuses what there is no room for in memory.
+pub(super) fn overloaded() -> Problem {
+    let detail = "more events are under way than the service has room for";
+    Problem::new(Code::Overloaded, detail).retry_after(1)
+}
+
 /// The bytes that one request holds; dropping it lets go of them.
 pub(super) struct HeldBytes {
     all: Arc<AtomicUsize>,
@@ -122,6 +129,15 @@ impl Gateway {
 
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Takes room for an event that was read from the store; not where too many are under way.
+    pub(super) fn hold(&self, bytes: usize) -> Result<HeldBytes, Problem> {
+        let mut held = self.hold_bytes();
+        match held.grow(bytes, self.max_held_bytes) {
+            true => Ok(held),
+            false => Err(overloaded()),
+        }
     }
 
     pub(super) fn hold_bytes(&self) -> HeldBytes {

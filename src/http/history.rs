@@ -178,8 +178,8 @@ fn held(gate: GateState) -> Option<String> {
         GateState::Circuit { next_probe, .. } => {
             Some(format!("Svix is unavailable; the next probe goes out at {next_probe}"))
         }
-        GateState::Refused { next_probe, .. } => {
-            Some(format!("Svix refuses the account's token; the next probe goes out at {next_probe}"))
-        }
+        GateState::Refused { next_probe, .. } => Some(format!(
+            "Svix refuses the account's token or knows none of its applications; the next probe goes out at {next_probe}"
+        )),
     }
 }

@@ -122,6 +122,7 @@ async fn judge(
     let Some(event) = gateway.store.event(record).await? else {
         return Ok(Fate::Unreadable);
     };
+    let _held = gateway.hold(event.len())?;
     let intake = gateway.intake();
     let judged = web::block(move || fate(&event.into(), &customer, &proposed, &intake)).await;
     judged.map_err(|_| Problem::new(Code::Stopping, "the service is stopping").retry_after(1))

@@ -25,7 +25,7 @@ pub use fairness::{Asking, Caps, Load, Patience};
 pub use filter::{
     Clause, Filter, FilterError, FilterFailure, FilterInput, FilterSettings, Position, Verdict,
 };
-pub use gate::{Admission, Gate, GateRules, GateState};
+pub use gate::{Admission, Applications, Gate, GateRules, GateState, Sent};
 pub use network::Networks;
 pub use pace::Pace;
 pub use redrive::RedriveProgress;

@@ -7,6 +7,7 @@ use actix_web::rt::time::sleep;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::answer::Answer;
 use super::body::Body;
 use super::call::Call;
 use super::connections::Connection;
@@ -22,7 +23,7 @@ pub(super) async fn serve(request: HttpRequest, payload: Payload, state: Data<St
     let authorization = call.authorization;
     let authorized = state.credentials.accept(authorization);
     let entry = state.records.enter(&call, arrival, state.at(arrival), authorized);
-    let mut plan = state.planner.next(call.posts_message());
+    let mut plan = state.planner.next(call.posts_message(), call.event_id());
     let (answer, claim) = match plan.instead.take() {
         Some(Instead::Hang) => return hang(()).await,
         Some(Instead::Break) => return break_off(&request).await,
@@ -38,8 +39,12 @@ pub(super) async fn serve(request: HttpRequest, payload: Payload, state: Data<St
             drop(claim);
             return break_off(&request).await;
         }
-        Ending::Answer => drop(claim),
+        Ending::Answer | Ending::Fail => drop(claim),
     }
+    let answer = match plan.ending {
+        Ending::Fail if answer.status() == 202 => Answer::raw(500, "{}".into()),
+        _ => answer,
+    };
     let answer = match authorization {
         Some(authorization) if plan.echo_authorization => answer.with_echo(authorization),
         _ => answer,

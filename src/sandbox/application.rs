@@ -12,6 +12,8 @@ pub struct EndpointOptions {
     pub disabled: bool,
     /// The only event types that it gets; all where none are named.
     pub filter_types: Option<Vec<String>>,
+    /// Whether attempts to deliver to it fail.
+    pub failing: bool,
     /// It gets only messages that name one of these channels; all where none are named.
     pub channels: Option<Vec<String>>,
 }
@@ -21,6 +23,7 @@ impl Default for EndpointOptions {
         Self {
             url: "https://example.com/webhook/".to_owned(),
             disabled: false,
+            failing: false,
             filter_types: None,
             channels: None,
         }

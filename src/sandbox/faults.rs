@@ -34,6 +34,9 @@ pub struct Faults {
     pub hang_ratio: f64,
     /// The share of message posts that do their work, after which the connection is broken without an answer.
     pub drop_ratio: f64,
+    /// The share of message posts that are answered 500 after the message was stored: it is not dispatched until it is
+    /// resent, and its key is not remembered, as where Svix's queue is out of reach.
+    pub fail_ratio: f64,
     /// The share, among those left hanging or broken after their work, whose message is stored and never
     /// dispatched until it is resent.
     pub lose_dispatch_ratio: f64,
@@ -46,6 +49,9 @@ pub struct Faults {
     pub refuse_tokens: bool,
     /// Whether only message posts are touched; other requests are answered as if there were no faults.
     pub only_messages: bool,
+    /// How the event ids of the message posts begin that alone are touched, as a firewall stumbles over some and as keys
+    /// get stuck; any where there is none.
+    pub only_events: Option<String>,
     /// Whether the `Authorization` header's value stands in the body of every error, fault or not.
     pub echo_authorization: bool,
     /// How many requests are touched before all is well again; without bound where there is none.
@@ -65,11 +71,13 @@ impl Default for Faults {
             drop_before: false,
             hang_ratio: 0.0,
             drop_ratio: 0.0,
+            fail_ratio: 0.0,
             lose_dispatch_ratio: 0.0,
             lose_any_dispatch_ratio: 0.0,
             forget_key_ratio: 0.0,
             refuse_tokens: false,
             only_messages: false,
+            only_events: None,
             echo_authorization: false,
             fault_limit: None,
         }
@@ -91,6 +99,7 @@ impl Faults {
             self.status_ratio,
             self.hang_ratio,
             self.drop_ratio,
+            self.fail_ratio,
             self.lose_dispatch_ratio,
             self.lose_any_dispatch_ratio,
             self.forget_key_ratio,

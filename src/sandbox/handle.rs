@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::web::Data;
 
@@ -142,6 +143,11 @@ impl Sandbox {
     /// Forgets what idempotency keys were answered, as Svix does after twelve hours.
     pub fn forget_keys(&self) {
         self.inner.state.ledger().keys.forget();
+    }
+
+    /// Lets so much time pass at once, for keys and event ids that are forgotten.
+    pub fn advance(&self, time: Duration) {
+        self.inner.state.advance(time);
     }
 
     /// Returns the recorded requests, in the order of their arrival.

@@ -23,10 +23,13 @@ impl Ledger {
     }
 
     /// Returns the event ids, or ids where there are none, of the messages that an enabled endpoint gets and
-    /// that no attempt was made for, oldest first.
+    /// that no attempt was made for by itself or with success, oldest first.
     pub(super) fn undispatched(&self, now: u64) -> impl Iterator<Item = String> {
         self.numbered()
-            .filter(move |(_, message)| message.attempts(now).next().is_none())
+            .filter(move |(_, message)| {
+                let mut attempts = message.attempts(now);
+                attempts.all(|(_, attempt)| attempt.manual && attempt.failed())
+            })
             .filter_map(|(number, message)| {
                 let mut endpoints = self.endpoints(message.application).iter();
                 let due =

@@ -133,7 +133,14 @@ impl Ledger {
             return Err(Refusal::UnknownApplication);
         };
         if let Some(event_id) = &message.event_id {
-            if application.events.contains_key(event_id) {
+            let index = |number: &u64| usize::try_from(number.checked_sub(self.first)?).ok();
+            let known = application.events.get(event_id).and_then(index);
+            if let Some(known) = known.and_then(|index| self.messages.get(index))
+                && self
+                    .options
+                    .event_id_ttl
+                    .is_none_or(|ttl| u128::from(now.saturating_sub(known.at)) < ttl.as_millis())
+            {
                 return Err(Refusal::Conflict);
             }
             application.events.insert(Arc::clone(event_id), number);
@@ -275,7 +282,9 @@ impl Ledger {
             self.first += 1;
             self.payload_bytes -= oldest.payload_len();
             let application = self.applications.get_mut(oldest.application);
-            if let (Some(application), Some(event_id)) = (application, &oldest.event_id) {
+            if let (Some(application), Some(event_id)) = (application, &oldest.event_id)
+                && application.events.get(event_id) == Some(&(self.first - 1))
+            {
                 application.events.remove(event_id);
             }
         }

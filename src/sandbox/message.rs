@@ -34,7 +34,7 @@ pub(super) struct Message {
     attempts: Vec<Attempt>,
 }
 
-/// An attempt to deliver a message; all of them succeed.
+/// An attempt to deliver a message. One that fails is not repeated here.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
     /// Where it was delivered to.
@@ -43,6 +43,13 @@ pub(super) struct Attempt {
     pub(super) at: u64,
     /// Whether it was asked for.
     pub(super) manual: bool,
+}
+
+impl Attempt {
+    /// Tells whether it failed, as its endpoint said then.
+    pub(super) fn failed(&self) -> bool {
+        self.endpoint.options.failing
+    }
 }
 
 /// A message that the sandbox holds, for tests.

@@ -132,10 +132,10 @@ fn attempts(state: &State, call: &Call<'_>, application: &str, message: &str) ->
         .map(|(place, attempt)| AttemptOut {
             url: &attempt.endpoint.options.url,
             response: "",
-            response_status_code: 200,
+            response_status_code: if attempt.failed() { 500 } else { 200 },
             response_duration_ms: 1,
-            status: 0,
-            status_text: "success",
+            status: if attempt.failed() { 2 } else { 0 },
+            status_text: if attempt.failed() { "fail" } else { "success" },
             trigger_type: u8::from(attempt.manual),
             msg_id: &msg_id,
             endpoint_id: &attempt.endpoint.id,

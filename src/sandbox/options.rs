@@ -35,6 +35,8 @@ pub struct SandboxOptions {
     pub key_wait: Duration,
     /// How long the answer to an idempotency key is remembered.
     pub key_ttl: Duration,
+    /// How long an event id is unique, as hosted Svix promises for a day only; for ever where there is none.
+    pub event_id_ttl: Option<Duration>,
     /// Whether requests are recorded for [`Sandbox::requests`](super::Sandbox::requests).
     pub record: bool,
     /// Requests recorded at most; beyond it the oldest record is dropped.
@@ -57,6 +59,7 @@ impl Default for SandboxOptions {
             dispatch_delay: Duration::ZERO,
             key_wait: Duration::from_secs(5),
             key_ttl: Duration::from_secs(12 * 60 * 60),
+            event_id_ttl: None,
             record: true,
             max_records: 200_000,
             seed: 0x5b1c_5a4d_b0c5,

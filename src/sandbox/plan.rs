@@ -29,6 +29,8 @@ pub(super) enum Ending {
     Hang,
     /// Its connection is broken.
     Break,
+    /// It is answered 500.
+    Fail,
 }
 
 /// What happens to one request.
@@ -74,6 +76,7 @@ enum Question {
     LoseDispatch,
     LoseAnyDispatch,
     ForgetKey,
+    Fail,
 }
 
 impl Planner {
@@ -99,7 +102,7 @@ impl Planner {
     }
 
     /// Decides what happens to the next request.
-    pub(super) fn next(&self, posts_message: bool) -> Plan {
+    pub(super) fn next(&self, posts_message: bool, event_id: Option<&str>) -> Plan {
         if !self.any.load(Ordering::Acquire) {
             return Plan::default();
         }
@@ -109,7 +112,8 @@ impl Planner {
             echo_authorization: faults.echo_authorization,
             ..Plan::default()
         };
-        if faults.only_messages && !posts_message {
+        let is_spared = |start: &String| !event_id.is_some_and(|id| id.starts_with(start.as_str()));
+        if faults.only_messages && !posts_message || faults.only_events.as_ref().is_some_and(is_spared) {
             return untouched();
         }
         let number = campaign.number.fetch_add(1, Ordering::Relaxed);
@@ -146,17 +150,20 @@ impl Planner {
             Ending::Hang
         } else if works && falls(Question::Break, faults.drop_ratio) {
             Ending::Break
+        } else if works && falls(Question::Fail, faults.fail_ratio) {
+            Ending::Fail
         } else {
             Ending::Answer
         };
-        let unanswered = ending != Ending::Answer;
+        let (fails, unanswered) = (ending == Ending::Fail, matches!(ending, Ending::Hang | Ending::Break));
         Plan {
             instead,
             delay: Duration::from_millis(faults.delay_ms),
             ending,
-            lose_dispatch: unanswered && falls(Question::LoseDispatch, faults.lose_dispatch_ratio)
+            lose_dispatch: fails
+                || unanswered && falls(Question::LoseDispatch, faults.lose_dispatch_ratio)
                 || works && falls(Question::LoseAnyDispatch, faults.lose_any_dispatch_ratio),
-            forget_key: unanswered && falls(Question::ForgetKey, faults.forget_key_ratio),
+            forget_key: fails || unanswered && falls(Question::ForgetKey, faults.forget_key_ratio),
             echo_authorization: faults.echo_authorization,
         }
     }
@@ -202,7 +209,7 @@ mod tests {
 
     fn endings(planner: &Planner, faults: &Faults) -> Vec<Ending> {
         planner.set(faults.clone());
-        (0..200).map(|_| planner.next(true).ending).collect()
+        (0..200).map(|_| planner.next(true, None).ending).collect()
     }
 
     #[test]
@@ -243,7 +250,18 @@ mod tests {
             only_messages: true,
             ..Faults::default()
         });
-        assert!(planner.next(false).instead.is_none());
-        assert!(planner.next(true).instead.is_some());
+        assert!(planner.next(false, None).instead.is_none());
+        assert!(planner.next(true, None).instead.is_some());
+    }
+
+    #[test]
+    fn faults_of_some_events_leave_others_alone() {
+        let planner = Planner::new(42);
+        planner.set(Faults {
+            only_events: Some("bad".into()),
+            ..Faults::answering(403)
+        });
+        let is_hit = |event_id| planner.next(true, event_id).instead.is_some();
+        assert_eq!([Some("bad_1"), Some("evt_bad"), None].map(is_hit), [true, false, false]);
     }
 }

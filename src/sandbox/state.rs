@@ -1,5 +1,6 @@
 //! All that outlives a request, shared by the server's threads and the handle.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub(super) struct State {
     pub(super) key_wait: Duration,
     ledger: Mutex<Ledger>,
     started: Instant,
+    /// How far its clock is ahead, in milliseconds.
+    ahead: AtomicU64,
 }
 
 impl State {
@@ -34,6 +37,7 @@ impl State {
             key_wait: options.key_wait,
             ledger: Mutex::new(Ledger::new(options, jiff::Timestamp::now().as_millisecond())),
             started: Instant::now(),
+            ahead: AtomicU64::new(0),
         }
     }
 
@@ -49,6 +53,15 @@ impl State {
 
     /// Returns the milliseconds from the start of the sandbox to a moment.
     pub(super) fn at(&self, moment: Instant) -> u64 {
-        u64::try_from(moment.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
+        let passed = u64::try_from(moment.saturating_duration_since(self.started).as_millis());
+        passed
+            .unwrap_or(u64::MAX)
+            .saturating_add(self.ahead.load(Ordering::Relaxed))
+    }
+
+    /// Lets so much time pass at once.
+    pub(super) fn advance(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.ahead.fetch_add(millis, Ordering::Relaxed);
     }
 }

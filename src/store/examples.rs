@@ -7,7 +7,10 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::Unwatched;
-use super::{Accepted, Existing, Lease, NewNotification, Record, Retention, Settlement, Store, StoreOptions};
+use super::{
+    Accepted, ClaimLimit, Existing, Lease, Leased, NewNotification, Record, Retention, Settlement, Store,
+    StoreError, StoreOptions,
+};
 use crate::domain::{
     AccountName, AnswerKind, Attempt, Customer, EventId, Notification, NotificationId, Origin, Progress,
     State, Timestamp,
@@ -102,6 +105,17 @@ pub(crate) fn attempt(number: u32, started_at: Timestamp, answer: AnswerKind) ->
         status: Some(202),
         detail: format!("attempt {number}"),
         replica: Some("here".to_owned()),
+    }
+}
+
+impl Store {
+    /// Leases up to so many notifications of a customer that are due, of whichever size.
+    pub(crate) async fn claim(&self, customer: Customer, rows: usize) -> Result<Vec<Leased>, StoreError> {
+        let limit = ClaimLimit {
+            rows,
+            bytes: usize::MAX,
+        };
+        Ok(self.claim_within(customer, limit).await?.rows)
     }
 }
 

@@ -15,10 +15,11 @@ use super::key_uses::KeyUses;
 use super::port::{ReadSide, WriteSide};
 use super::query::{Filter, Page};
 use super::retention::Retention;
+use super::taken::{ClaimLimit, Taken};
 use super::waiting::{Claim, Close, Command, Outcome, Request};
 use super::watch::Watch;
 use super::writer::{Writer, WriterOptions};
-use super::{Accepted, Condition, Lease, Leased, NewNotification, Record, Settlement, StoreError, Totals};
+use super::{Accepted, Condition, Lease, NewNotification, Record, Settlement, StoreError, Totals};
 use super::{postgres, sqlite};
 use crate::domain::{AccountName, Attempt, Customer, NotificationId, Timestamp};
 
@@ -166,11 +167,11 @@ impl Store {
         .await
     }
 
-    /// Leases up to `limit` notifications of a customer that are due, the oldest first.
+    /// Leases notifications of a customer that are due, the oldest first, as many as `limit` allows.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn claim(&self, customer: Customer, limit: usize) -> Result<Vec<Leased>, StoreError> {
+    pub async fn claim_within(&self, customer: Customer, limit: ClaimLimit) -> Result<Taken, StoreError> {
         self.ask(|reply| {
             Command::Claim(Claim {
                 customer,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::fields::Fields;
 use super::rows;
-use super::{Existing, NewNotification, StoreError};
+use super::{Existing, NewNotification, OtherEvent, StoreError};
 use crate::domain::{EventId, State};
 
 /// The columns that a row must have to be known by.
@@ -22,13 +22,6 @@ pub(super) struct Known<'a, R> {
 enum Held<'a, R> {
     InStore(&'a R),
     InBatch(&'a NewNotification, EventId),
-}
-
-/// What a notification runs into.
-pub(super) struct Found {
-    pub(super) existing: Existing,
-    /// The row whose event is to be read, because it is not the same byte for byte.
-    pub(super) event_of: Option<i64>,
 }
 
 impl<'a, R: Fields> Known<'a, R> {
@@ -67,31 +60,28 @@ impl<'a, R: Fields> Known<'a, R> {
     }
 
     /// Returns what a notification runs into, if it does.
-    pub(super) fn find(&self, new: &NewNotification) -> Result<Option<Found>, StoreError> {
+    pub(super) fn find(&self, new: &NewNotification) -> Result<Option<Existing>, StoreError> {
         let key = (new.event_key.as_str(), new.customer.as_str());
         let Some(held) = self.by_event.get(&key) else {
             return Ok(None);
         };
         Ok(Some(match held {
-            Held::InBatch(first, event_id) => Found {
-                existing: Existing {
-                    id: first.id,
-                    event_id: event_id.clone(),
-                    state: State::Queued,
-                    other_event: (first.digest != new.digest).then(|| first.event.to_vec()),
-                },
-                event_of: None,
+            Held::InBatch(first, event_id) => Existing {
+                id: first.id,
+                event_id: event_id.clone(),
+                state: State::Queued,
+                other_event: (first.digest != new.digest).then(|| OtherEvent::Posted(first.event.clone())),
             },
             Held::InStore(row) => {
                 let same = rows::bytes(*row, "digest")? == new.digest;
-                Found {
-                    existing: Existing {
-                        id: rows::id(*row)?,
-                        event_id: EventId::from_stored(rows::text(*row, "event_id")?),
-                        state: rows::named(*row, "state")?,
-                        other_event: None,
+                Existing {
+                    id: rows::id(*row)?,
+                    event_id: EventId::from_stored(rows::text(*row, "event_id")?),
+                    state: rows::named(*row, "state")?,
+                    other_event: match same {
+                        true => None,
+                        false => Some(OtherEvent::Stored(rows::int(*row, "seq")?)),
                     },
-                    event_of: if same { None } else { Some(rows::int(*row, "seq")?) },
                 }
             }
         }))

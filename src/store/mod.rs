@@ -26,6 +26,7 @@ mod known_keys;
 mod known_portals;
 mod lease;
 mod ledger;
+mod line;
 mod narrowing;
 mod operating;
 mod operations;
@@ -45,6 +46,7 @@ mod settings;
 mod shapes;
 mod sqlite;
 mod survey;
+mod taken;
 mod undelivered;
 mod waiting;
 mod watch;
@@ -81,7 +83,8 @@ pub use settings::{
     Expected, Setting, SettingCause, SettingChange, SettingChanged, SettingChanges, SettingKind,
     SettingQuery, SettingVersion,
 };
-pub use shapes::{Accepted, Existing, NewNotification, Record, Settlement};
+pub use shapes::{Accepted, Existing, NewNotification, OtherEvent, Record, Settlement};
 pub use survey::{BacklogSurvey, Overdue, SurveyBounds, SurveyPart, SurveyPlace, Surveyor, Waiting};
+pub use taken::{ClaimLimit, Taken};
 pub use undelivered::DeadQuery;
 pub use watch::{Unwatched, Watch};

@@ -16,6 +16,7 @@ use super::settings::{
     Setting, SettingChange, SettingChanged, SettingChanges, SettingKind, SettingQuery, SettingVersion,
 };
 use super::survey::{SurveyPart, SurveyPlace};
+use super::taken::{ClaimLimit, Taken};
 use super::undelivered::DeadQuery;
 use super::{Disk, Existing, Narrowing, NewNotification, Record, Settlement, StoreError, Totals};
 use crate::domain::{
@@ -77,12 +78,13 @@ pub(super) trait WriteSide: Send + 'static {
     /// that it settles end; a settlement under a lease that had ended changes nothing.
     fn commit(&mut self, batch: &Batch<'_>) -> impl Future<Output = Result<Vec<AcceptReceipt>, StoreError>>;
 
-    /// Leases up to `limit` rows of a customer that are due and that nobody has leased, the oldest first.
+    /// Leases rows of a customer that are due and that nobody has leased, the oldest first, as many as
+    /// `limit` allows. Reads no event that it does not take.
     fn claim(
         &mut self,
         customer: &Customer,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<Claimed>, StoreError>>;
+        limit: ClaimLimit,
+    ) -> impl Future<Output = Result<Taken<Claimed>, StoreError>>;
 
     /// Ends leases without a settlement.
     fn release(&mut self, rows: &[LeasedRow]) -> impl Future<Output = Result<(), StoreError>>;

@@ -1,6 +1,9 @@
-//! Posts of what may be known, asked about without storing anything.
+//! Posts of what is known already, or may be.
 
-use super::{Existing, Filter, NewNotification, Store, StoreError};
+use bytes::Bytes;
+
+use super::{Existing, Filter, NewNotification, OtherEvent, Store, StoreError};
+use crate::domain::Customer;
 
 impl Store {
     /// Finds the notification that a post would run into, where there is one.
@@ -20,14 +23,23 @@ impl Store {
             return Ok(None);
         };
         let is_same = record.digest == new.digest;
-        let other_event = if is_same { None } else { self.event(&record).await? };
-        // One that has been deleted since is not known any more.
-        let is_known = is_same || other_event.is_some();
-        Ok(is_known.then_some(Existing {
+        Ok(Some(Existing {
             id: record.id,
             event_id: record.event_id,
             state: record.state,
-            other_event,
+            other_event: (!is_same).then_some(OtherEvent::Stored(record.row)),
         }))
+    }
+
+    /// Reads the event of a customer's notification that a post ran into. One that is gone is empty: it is other than
+    /// whatever is posted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn other_event(&self, customer: Customer, other: OtherEvent) -> Result<Bytes, StoreError> {
+        Ok(match other {
+            OtherEvent::Posted(event) => event,
+            OtherEvent::Stored(row) => self.reader.event(customer, row).await?.unwrap_or_default().into(),
+        })
     }
 }

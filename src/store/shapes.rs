@@ -111,7 +111,16 @@ pub struct Existing {
     /// Where it stands.
     pub state: State,
     /// Its event, where that is not the same byte for byte.
-    pub other_event: Option<Vec<u8>>,
+    pub other_event: Option<OtherEvent>,
+}
+
+/// The event of a notification that a post ran into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OtherEvent {
+    /// It came with the same transaction.
+    Posted(Bytes),
+    /// It is in this row of the store.
+    Stored(i64),
 }
 
 /// What came of a notification: it ends, or it is put back for later.

@@ -6,9 +6,11 @@ use log::error;
 use tokio::sync::{mpsc, oneshot};
 
 use super::lease::LeasedRow;
+use super::line::Line;
 use super::operations::Operation;
 use super::port::{Accept, Batch};
-use super::{Accepted, Leased, NewNotification, Settlement, StoreError};
+use super::taken::{ClaimLimit, Taken};
+use super::{Accepted, NewNotification, Settlement, StoreError};
 use crate::domain::Customer;
 
 /// An accept that waits for its transaction.
@@ -28,8 +30,8 @@ pub(super) struct Outcome {
 /// A claim that waits for its turn.
 pub(super) struct Claim {
     pub(super) customer: Customer,
-    pub(super) limit: usize,
-    pub(super) reply: oneshot::Sender<Result<Vec<Leased>, StoreError>>,
+    pub(super) limit: ClaimLimit,
+    pub(super) reply: oneshot::Sender<Result<Taken, StoreError>>,
 }
 
 /// The end, asked for.
@@ -118,6 +120,8 @@ impl Writes {
 /// What waits for the next turn of the writer.
 #[derive(Default)]
 pub(super) struct Waiting {
+    /// Accepts that have not come to their turn.
+    pub(super) line: Line,
     pub(super) writes: Writes,
     pub(super) claims: Vec<Claim>,
     pub(super) operations: Vec<Operation>,
@@ -125,8 +129,8 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Waits for something to do, but no longer than `nap`, and takes all that waits; of accepts and
-    /// of commands at most `most`. Returns whether anybody is left to serve.
+    /// Waits for something to do, but no longer than `nap`, and takes what goes into one
+    /// transaction; of accepts and of commands at most `most`. Returns whether anybody is left to serve.
     pub(super) async fn gather(
         &mut self,
         accepts: &mut mpsc::Receiver<Request>,
@@ -140,7 +144,7 @@ impl Waiting {
                 Some(command) => self.take(command),
                 None => return false,
             },
-            Some(request) = accepts.recv() => self.writes.accepts.push(request),
+            Some(request) = accepts.recv(), if self.line.len() < most => self.line.push(request),
             () = tokio::time::sleep(nap) => {}
         }
         while let Ok(command) = commands.try_recv() {
@@ -149,10 +153,11 @@ impl Waiting {
                 break;
             }
         }
-        while self.writes.accepts.len() < most {
+        while self.line.len() < most {
             let Ok(request) = accepts.try_recv() else { break };
-            self.writes.accepts.push(request);
+            self.line.push(request);
         }
+        self.writes.accepts = self.line.take();
         true
     }
 

@@ -17,6 +17,7 @@ use super::port::{AcceptReceipt, Claimed, WriteSide};
 use super::pruning::{Done, Pruning, Step};
 use super::releases::Releases;
 use super::retention::Retention;
+use super::taken::{ClaimLimit, Taken};
 use super::waiting::{Command, Request, Waiting, Writes};
 use super::watch::Watch;
 use super::{Accepted, Lease, Leased, NewNotification, StoreError, Trouble};
@@ -127,7 +128,9 @@ impl<W: WriteSide> Writer<W> {
     }
 
     fn nap(&self) -> Duration {
-        if self.trouble.is_some() || !self.waiting.writes.outcomes.is_empty() {
+        if !self.waiting.line.is_empty() {
+            Duration::ZERO
+        } else if self.trouble.is_some() || !self.waiting.writes.outcomes.is_empty() {
             REVIVE_INTERVAL
         } else if !self.releases.is_empty() {
             Duration::ZERO
@@ -285,15 +288,18 @@ impl<W: WriteSide> Writer<W> {
         }
     }
 
-    async fn claim(&mut self, customer: &Customer, limit: usize) -> Result<Vec<Leased>, StoreError> {
+    async fn claim(&mut self, customer: &Customer, limit: ClaimLimit) -> Result<Taken, StoreError> {
         if let Some(trouble) = &self.trouble {
             return Err(trouble.clone());
         }
         let claimed = self.side.claim(customer, limit).await?;
-        let mut leases = Vec::with_capacity(claimed.len());
-        for claim in claimed {
+        let mut taken = Taken {
+            rows: Vec::with_capacity(claimed.rows.len()),
+            next: claimed.next,
+        };
+        for claim in claimed.rows {
             match claim {
-                Claimed::Readable { lease, notification } => leases.push(Leased {
+                Claimed::Readable { lease, notification } => taken.rows.push(Leased {
                     notification: *notification,
                     lease: self.lease(lease),
                 }),
@@ -304,7 +310,7 @@ impl<W: WriteSide> Writer<W> {
                 }
             }
         }
-        Ok(leases)
+        Ok(taken)
     }
 
     async fn keep_up(&mut self) {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::transport::Failed;
-use super::wire::{ApplicationOut, ListOf};
+use super::wire::{ApplicationOut, ListOf, Problem};
 use super::{Account, Client, excerpt};
 use crate::domain::named;
 
@@ -81,7 +81,10 @@ fn answered(account: &Account, status: u16, body: &[u8]) -> Findings {
         // Something else may answer at a wrong address, and in the best of spirits.
         200 if is_list(body) => Permission::Organization,
         401 => Permission::Refused,
-        403 => Permission::Insufficient,
+        // Any other is a firewall's.
+        403 if Problem::read(body).is_some_and(|problem| problem.is_in_svix_words()) => {
+            Permission::Insufficient
+        }
         _ => Permission::Unknown,
     };
     let detail = match permission {
@@ -152,6 +155,7 @@ mod tests {
                 Some("insufficient access: Not permitted"),
                 "a token of one application",
             ),
+            (403, "<h1>Blocked</h1>", "unknown", Some("<h1>Blocked</h1>"), "a firewall"),
             (429, "", "unknown", None, "Svix is busy"),
             (302, "", "unknown", None, "a redirect, which is not followed"),
         ];

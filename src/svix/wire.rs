@@ -169,6 +169,11 @@ impl Problem {
         self.code.as_deref() == Some("not_found")
     }
 
+    /// Tells whether it has what Svix says of any fault but of a body's members: a code and some words.
+    pub(super) fn is_in_svix_words(&self) -> bool {
+        self.code.is_some() && matches!(self.detail, Some(Detail::Words(_)))
+    }
+
     /// Returns what it says, on one line.
     pub(super) fn words(self) -> Option<String> {
         let detail = match self.detail? {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use svix_hooks::sandbox::{EndpointOptions, Faults, SandboxOptions};
 
 use crate::support::{TestApp, TestStore, event, eventually, eventually_within};
@@ -105,8 +106,12 @@ async fn what_svix_rejects_is_dead_at_once_with_its_words() {
 
 #[actix_web::test]
 async fn an_unknown_application_is_unroutable_and_a_strange_404_is_not() {
-    let app = TestApp::start(&[("SVIX__APP_ID", "nowhere")]).await;
-    let id = app.client.post(&event("evt_1")).await.id().to_owned();
+    let app = TestApp::start(&[]).await;
+    let settings = json!({"application": "nowhere"});
+    let set = app.client.send_json("PUT", "/customers/acme", &settings).await;
+    assert_eq!(set.status, 201, "{}", set.body);
+    let posted = json!({"id": "evt_1", "type": "a.b", "data": {}, "customer": "acme"});
+    let id = app.client.post(&posted).await.id().to_owned();
     eventually("it is dead", async || app.client.stat("dead").await == 1).await;
     assert_eq!(app.client.get(&format!("/notifications/{id}")).await.body["reason"], "unroutable");
     let app = TestApp::start(&[]).await;

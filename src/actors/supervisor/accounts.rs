@@ -167,7 +167,7 @@ impl SupervisorActor {
             return;
         };
         info!(account:% = name; "an account was deleted; nothing more goes out through it");
-        let back = lane.queues().cut(0, |_| true);
+        let back = lane.queues().cut(|_| true);
         if lane.load().out == 0 {
             self.lanes.remove(name);
             self.count_again();

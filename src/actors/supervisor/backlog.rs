@@ -1,10 +1,12 @@
 //! Which customers have something due in the store, and whose turn it is to be claimed for.
 //!
 //! A customer without room leaves the round until it may have some, so that the others' turns come as
-//! soon as if it were not there. One whose account is shut is parked until the account opens.
+//! soon as if it were not there. One whose account is shut is parked until the account opens. One whose next
+//! event is larger than what others leave free waits in a line of its own, for whose first room is kept.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use crate::actors::messages::{Load, Places};
 use crate::domain::{AccountName, Customer};
 
 /// Claims that may be under way together.
@@ -18,16 +20,30 @@ const REMEMBERED: usize = 10_000;
 pub(super) struct Backlog {
     /// The next one first. Some may have been parked meanwhile.
     turns: VecDeque<Customer>,
+    /// Those that wait for room that others have. Some may have been parked meanwhile.
+    large: VecDeque<Customer>,
     standing: HashMap<Customer, Standing>,
+    /// How large the next event is, where a claim has found that it did not fit.
+    sizes: HashMap<Customer, usize>,
     parked: HashMap<AccountName, Vec<Customer>>,
     claiming: HashSet<Customer>,
+}
+
+/// A customer to claim for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    pub(super) customer: Customer,
+    /// How large its next event is, where that is known.
+    pub(super) size: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Turn,
-    /// For room, or for the end of a claim.
+    /// For room that it has itself, or for the end of a claim.
     Waiting,
+    /// For room that others have.
+    Large,
     Parked,
 }
 
@@ -41,6 +57,11 @@ impl Backlog {
         }
     }
 
+    /// Tells whether a customer is known to have more in the store than there is in memory.
+    pub(super) fn waits(&self, customer: &Customer) -> bool {
+        self.standing.contains_key(customer)
+    }
+
     /// Notes that a customer may have room again.
     pub(super) fn freed(&mut self, customer: &Customer) {
         if self.standing.get(customer) == Some(&Standing::Waiting) {
@@ -49,42 +70,95 @@ impl Backlog {
     }
 
     /// Takes the next customer that has room for at least half of what a claim takes, so that it is
-    /// worth its transaction. `places` tells how many are free and taken.
+    /// worth its transaction. `places` tells what is free and taken for a customer and the size of its next event.
     pub(super) fn next(
         &mut self,
-        most: usize,
-        places: impl Fn(&Customer) -> (usize, usize),
-    ) -> Option<Customer> {
+        most: Load,
+        places: impl Fn(&Customer, Option<usize>) -> Places,
+    ) -> Option<Turn> {
+        if self.claiming.len() < CLAIMS
+            && let Some((customer, size)) = self.first_large()
+            && !self.claiming.contains(&customer)
+            && places(&customer, Some(size)).fits
+        {
+            self.large.pop_front();
+            return Some(self.begin(customer));
+        }
         while self.claiming.len() < CLAIMS
             && let Some(customer) = self.turns.pop_front()
         {
             if self.standing.get(&customer) != Some(&Standing::Turn) {
                 continue;
             }
-            let (free, taken) = places(&customer);
-            if (free, taken) == (0, 0) {
-                // Nobody has room then.
-                self.turns.push_front(customer);
-                return None;
+            let size = self.sizes.get(&customer).copied();
+            let places = places(&customer, size);
+            if !places.fits && places.taken.count == 0 {
+                if size.is_none() || places.free.count == 0 {
+                    // Nobody has room then.
+                    self.turns.push_front(customer);
+                    return None;
+                }
+                self.line_up(customer);
+                continue;
             }
-            if self.claiming.contains(&customer) || free == 0 || free < taken.min(most) {
+            if self.claiming.contains(&customer) || !places.fits || !is_worth_it(places, most) {
                 self.set_aside(customer, Standing::Waiting);
                 continue;
             }
-            self.standing.remove(&customer);
-            self.claiming.insert(customer.clone());
-            return Some(customer);
+            return Some(self.begin(customer));
         }
         None
     }
 
-    /// Notes that a claim is over, and whether it may have left `more`.
-    pub(super) fn claimed(&mut self, customer: Customer, more: bool) {
+    /// Returns for whom room is to be kept free, and for an event of which size.
+    pub(super) fn first_large(&mut self) -> Option<(Customer, usize)> {
+        while let Some(customer) = self.large.front() {
+            let stands = self.standing.get(customer) == Some(&Standing::Large);
+            match self.sizes.get(customer) {
+                Some(size) if stands => return Some((customer.clone(), *size)),
+                _ => self.large.pop_front(),
+            };
+        }
+        None
+    }
+
+    fn begin(&mut self, customer: Customer) -> Turn {
+        self.standing.remove(&customer);
+        self.claiming.insert(customer.clone());
+        Turn {
+            size: self.sizes.remove(&customer),
+            customer,
+        }
+    }
+
+    fn line_up(&mut self, customer: Customer) {
+        if self.large.len() >= REMEMBERED {
+            self.set_aside(customer, Standing::Waiting);
+        } else if self.set_aside(customer.clone(), Standing::Large) {
+            self.large.push_back(customer);
+        }
+    }
+
+    /// Notes that a claim is over, and whether it may have left `more`, of which the next has the `size`
+    /// where it did not fit.
+    pub(super) fn claimed(&mut self, customer: Customer, more: bool, size: Option<usize>) {
         self.claiming.remove(&customer);
-        if more {
+        // One whose size is not remembered would be claimed for in vain again and again.
+        let is_known = size.is_none_or(|_| self.sizes.len() < REMEMBERED);
+        if let Some(size) = size.filter(|_| is_known) {
+            self.sizes.insert(customer.clone(), size);
+        }
+        if more && is_known {
             self.add(customer);
         } else {
             self.freed(&customer);
+        }
+    }
+
+    /// Takes a customer out of the line of those that wait for much room.
+    pub(super) fn step_back(&mut self, customer: &Customer) {
+        if self.standing.get(customer) == Some(&Standing::Large) {
+            self.set_aside(customer.clone(), Standing::Waiting);
         }
     }
 
@@ -134,6 +208,11 @@ impl Backlog {
     }
 }
 
+/// Tells whether there is room for at least half of what a claim takes.
+fn is_worth_it(Places { free, taken, .. }: Places, most: Load) -> bool {
+    free.count >= taken.count.min(most.count) && free.bytes >= taken.bytes.min(most.bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,17 +227,38 @@ mod tests {
         backlog
     }
 
+    const CLAIM: Load = Load {
+        count: 512,
+        bytes: usize::MAX,
+    };
+
+    /// Makes places by their number, which are of any size.
+    fn places(free: usize, taken: usize) -> Places {
+        let load = |count| Load { count, bytes: count };
+        Places {
+            free: load(free),
+            taken: load(taken),
+            fits: free > 0,
+        }
+    }
+
+    /// Takes the next customer's name, where all have this much.
+    fn next(backlog: &mut Backlog, free: usize, taken: usize) -> Option<String> {
+        let turn = backlog.next(CLAIM, |_, _| places(free, taken))?;
+        Some(turn.customer.to_string())
+    }
+
     #[test]
     fn customers_are_claimed_for_in_turn_and_two_at_a_time() {
         let mut backlog = backlog(&["a", "b", "c", "a"]);
-        let mut next = || backlog.next(512, |_| (100, 0));
-        assert_eq!((next(), next(), next()), (Some(customer("a")), Some(customer("b")), None));
-        backlog.claimed(customer("a"), true);
-        assert_eq!(backlog.next(512, |_| (100, 0)), Some(customer("c")));
-        backlog.claimed(customer("b"), false);
-        assert_eq!(backlog.next(512, |_| (100, 0)), Some(customer("a")));
-        backlog.claimed(customer("c"), false);
-        assert_eq!(backlog.next(512, |_| (100, 0)), None);
+        let mut turns = || next(&mut backlog, 100, 0);
+        assert_eq!((turns(), turns(), turns()), (Some("a".into()), Some("b".into()), None));
+        backlog.claimed(customer("a"), true, None);
+        assert_eq!(next(&mut backlog, 100, 0).unwrap(), "c");
+        backlog.claimed(customer("b"), false, None);
+        assert_eq!(next(&mut backlog, 100, 0).unwrap(), "a");
+        backlog.claimed(customer("c"), false, None);
+        assert_eq!(next(&mut backlog, 100, 0), None);
     }
 
     #[test]
@@ -167,27 +267,71 @@ mod tests {
         (0..9000).for_each(|number| backlog.add(customer(&format!("full {number}"))));
         backlog.add(customer("z"));
         let looks = std::cell::Cell::new(0);
-        let places = |name: &Customer| {
+        let of = |name: &Customer, _| {
             looks.set(looks.get() + 1);
-            if *name == customer("z") { (10, 0) } else { (10, 90) }
+            if *name == customer("z") {
+                places(10, 0)
+            } else {
+                places(10, 90)
+            }
         };
-        assert_eq!(backlog.next(512, places), Some(customer("z")));
-        backlog.claimed(customer("z"), true);
-        assert_eq!(backlog.next(512, places), Some(customer("z")));
+        assert_eq!(backlog.next(CLAIM, of).unwrap().customer, customer("z"));
+        backlog.claimed(customer("z"), true, None);
+        assert_eq!(backlog.next(CLAIM, of).unwrap().customer, customer("z"));
         assert_eq!(looks.get(), 9002, "those without room are not looked at again");
         backlog.freed(&customer("full 7"));
-        assert_eq!(backlog.next(512, |_| (50, 40)), Some(customer("full 7")));
+        assert_eq!(next(&mut backlog, 50, 40).unwrap(), "full 7");
     }
 
     #[test]
     fn what_is_due_is_remembered_while_nobody_has_room_and_while_it_is_claimed_for() {
         let mut backlog = backlog(&["a"]);
-        assert_eq!(backlog.next(512, |_| (0, 0)), None);
-        assert_eq!(backlog.next(512, |_| (1, 0)), Some(customer("a")));
+        assert_eq!(next(&mut backlog, 0, 0), None);
+        assert_eq!(next(&mut backlog, 1, 0).unwrap(), "a");
         backlog.add(customer("a"));
-        assert_eq!(backlog.next(512, |_| (1, 0)), None, "one claim at a time");
-        backlog.claimed(customer("a"), false);
-        assert_eq!(backlog.next(512, |_| (1, 0)), Some(customer("a")));
+        assert_eq!(next(&mut backlog, 1, 0), None, "one claim at a time");
+        backlog.claimed(customer("a"), false, None);
+        assert_eq!(next(&mut backlog, 1, 0).unwrap(), "a");
+    }
+
+    #[test]
+    fn an_event_larger_than_what_others_leave_free_waits_beside_the_round() {
+        let mut backlog = backlog(&["a", "b", "c"]);
+        for name in ["a", "b"] {
+            assert_eq!(next(&mut backlog, 10, 0).unwrap(), name);
+            backlog.claimed(customer(name), true, Some(100));
+        }
+        let free = std::cell::Cell::new(10);
+        let looks = std::cell::Cell::new(0);
+        let of = |_: &Customer, size: Option<usize>| {
+            looks.set(looks.get() + 1);
+            let fits = free.get() >= size.unwrap_or(1);
+            Places {
+                fits,
+                ..places(free.get(), 0)
+            }
+        };
+        let turn = |name, size| {
+            Some(Turn {
+                customer: customer(name),
+                size,
+            })
+        };
+        assert_eq!(backlog.next(CLAIM, of), turn("c", None));
+        backlog.claimed(customer("c"), true, None);
+        assert_eq!(backlog.next(CLAIM, of), turn("c", None), "the others are in nobody's way");
+        assert_eq!(backlog.first_large(), Some((customer("a"), 100)));
+        let before = looks.get();
+        backlog.add(customer("a"));
+        assert_eq!(backlog.next(CLAIM, of), None);
+        assert_eq!(looks.get(), before + 1, "only the first of them is looked at");
+        free.set(100);
+        assert_eq!(backlog.next(CLAIM, of), turn("a", Some(100)));
+        backlog.claimed(customer("a"), false, None);
+        backlog.step_back(&customer("b"));
+        assert_eq!(backlog.first_large(), None, "who is held back keeps no room from others");
+        backlog.add(customer("b"));
+        assert_eq!(backlog.next(CLAIM, of), turn("b", Some(100)));
     }
 
     #[test]
@@ -197,15 +341,16 @@ mod tests {
         backlog.park(&account, [customer("a"), customer("c"), customer("a")]);
         backlog.add(customer("a"));
         backlog.freed(&customer("c"));
-        assert_eq!(backlog.next(512, |_| (9, 0)), Some(customer("b")));
-        assert_eq!(backlog.next(512, |_| (9, 0)), None);
+        assert_eq!(next(&mut backlog, 9, 0).unwrap(), "b");
+        assert_eq!(next(&mut backlog, 9, 0), None);
         backlog.unpark(&account, 1);
-        assert_eq!(backlog.next(512, |_| (9, 0)), Some(customer("a")));
-        backlog.claimed(customer("b"), false);
+        assert_eq!(next(&mut backlog, 9, 0).unwrap(), "a");
+        backlog.claimed(customer("b"), false, None);
         backlog.unpark(&account, usize::MAX);
-        assert_eq!(backlog.next(512, |_| (9, 0)), Some(customer("c")));
+        assert_eq!(next(&mut backlog, 9, 0).unwrap(), "c");
         assert!(backlog.parked.is_empty());
     }
+
     #[test]
     fn no_more_take_turns_than_are_remembered_when_an_account_opens() {
         let account = AccountName::new("shut");
@@ -218,8 +363,8 @@ mod tests {
         backlog.unpark(&account, usize::MAX);
         assert_eq!(backlog.turns.len(), REMEMBERED);
         let mut first = || {
-            let customer = backlog.next(512, |_| (100, 0)).unwrap();
-            backlog.claimed(customer, false);
+            let turn = backlog.next(CLAIM, |_, _| places(100, 0)).unwrap();
+            backlog.claimed(turn.customer, false, None);
         };
         (0..REMEMBERED).for_each(|_| first());
         backlog.unpark(&account, usize::MAX);

@@ -5,13 +5,18 @@ use std::time::Instant;
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use log::{error, warn};
 
+use super::backlog::Turn;
 use super::flight::Entry;
 use super::{SupervisorActor, TICK};
+use crate::actors::messages::{Grant, Load, Places};
 use crate::domain::Customer;
-use crate::store::{Leased, StoreError};
+use crate::store::{ClaimLimit, StoreError, Taken};
 
-/// Rows that one claim takes at most.
-const CLAIM: usize = 512;
+/// What one claim takes at most, but one event in any case: the writer is busy with it for so long.
+const CLAIM: Load = Load {
+    count: 512,
+    bytes: 4 << 20,
+};
 
 /// Customers that one look at the store takes in.
 const CUSTOMERS: u32 = 1000;
@@ -27,46 +32,66 @@ pub(super) struct Look {
 impl SupervisorActor {
     /// Claims for customers that have something in the store and room in memory.
     pub(super) fn claim(&mut self, ctx: &mut Context<Self>) {
-        while let Some(customer) = self.next_to_claim_for() {
-            let limit = self.around.room.places(&customer).0.min(CLAIM);
-            self.around.room.claiming(&customer);
+        while let Some(Turn { customer, size }) = self.next_to_claim_for() {
+            let grant = self.around.room.claiming(&customer, CLAIM, size);
+            let Load { count, bytes } = grant.size();
+            let limit = ClaimLimit {
+                rows: count,
+                // What is larger than the room has been given all of it.
+                bytes: bytes.max(size.unwrap_or(0)),
+            };
             let store = self.around.store.clone();
             let asked = customer.clone();
-            let claimed = async move { store.claim(asked, limit).await }.into_actor(self);
+            let claimed = async move { store.claim_within(asked, limit).await }.into_actor(self);
             ctx.spawn(claimed.map(move |claimed, actor, ctx| {
-                let more = actor.take_in(&customer, claimed, limit);
-                actor.backlog.claimed(customer, more);
+                let next = claimed.as_ref().ok().and_then(|taken| taken.next);
+                let more = actor.take_in(&customer, claimed, limit.rows, grant);
+                actor.backlog.claimed(customer, more, next);
                 actor.proceed(ctx);
             }));
         }
     }
 
-    fn next_to_claim_for(&mut self) -> Option<Customer> {
+    fn next_to_claim_for(&mut self) -> Option<Turn> {
+        self.keep_room();
         let (room, directory) = (&self.around.room, self.around.store.directory());
-        // Whatever a paused customer has, none of it is to come.
-        let places = |customer: &Customer| match (room.places(customer), directory.is_paused(customer)) {
-            ((free, taken), true) => (0, free.max(taken)),
-            (places, false) => places,
+        let places = |customer: &Customer, size| match directory.is_paused(customer) {
+            // Whatever it has, none of it is to come.
+            true => Places::closed(),
+            false => room.offer(customer, size),
         };
         self.backlog.next(CLAIM, places)
+    }
+
+    /// Keeps room free for the first of those whose next event is larger than what others leave free.
+    fn keep_room(&mut self) {
+        let mut wanted = self.backlog.first_large();
+        while let Some((customer, _)) = &wanted
+            && self.is_paused(customer)
+        {
+            self.backlog.step_back(customer);
+            wanted = self.backlog.first_large();
+        }
+        self.around.room.keep(wanted);
     }
 
     /// Takes in what a claim found. Returns whether there may be more that is worth another claim now.
     fn take_in(
         &mut self,
         customer: &Customer,
-        claimed: Result<Vec<Leased>, StoreError>,
+        claimed: Result<Taken, StoreError>,
         limit: usize,
+        mut grant: Grant,
     ) -> bool {
-        let leased = match claimed {
-            Ok(leased) => leased,
+        let Taken { rows: leased, next } = match claimed {
+            Ok(taken) => taken,
             // The regular look finds the customer again.
             Err(error) => {
                 warn!(error:err, customer:%; "due notifications could not be claimed");
                 return false;
             }
         };
-        let mut all = leased.len() < limit;
+        let mut all = leased.len() < limit && next.is_none();
         let stays = self.goes_on(customer);
         if !stays && !leased.is_empty() {
             // What is posted from now on is to queue up behind it.
@@ -75,7 +100,7 @@ impl SupervisorActor {
         let mut homeless = 0;
         for leased in leased {
             let bytes = leased.notification.event.len();
-            match self.around.room.reserve(customer, bytes) {
+            match grant.place(bytes) {
                 Some(reservation) if stays => {
                     let ready = self.make_ready(Box::new(Entry::new(leased, reservation)));
                     homeless += usize::from(!ready);

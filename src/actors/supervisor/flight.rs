@@ -79,6 +79,11 @@ impl Entry {
         self.attempts.push(attempt);
     }
 
+    /// Tells whether no request has been made for it yet.
+    pub(super) fn is_untried(&self) -> bool {
+        self.progress.attempts == 0
+    }
+
     /// Tells whether it is not sent again by an operator's wish.
     pub(super) fn is_fresh(&self) -> bool {
         self.notification.redrives == 0

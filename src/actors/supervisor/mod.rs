@@ -155,7 +155,7 @@ impl SupervisorActor {
         self.look_for_due(ctx);
         self.follow_settings(ctx);
         self.tell_gates(ctx);
-        self.give_back();
+        self.give_back(ctx);
         self.sweep_overdue(ctx);
         self.proceed(ctx);
         self.remove_closed();
@@ -296,7 +296,7 @@ impl Handler<Drain> for SupervisorActor {
     fn handle(&mut self, Drain { done }: Drain, ctx: &mut Context<Self>) {
         self.draining = Some(done);
         let lanes = self.lanes.values_mut();
-        let back: Vec<_> = lanes.flat_map(|lane| lane.queues().cut(0, |_| true)).collect();
+        let back: Vec<_> = lanes.flat_map(|lane| lane.queues().cut(|_| true)).collect();
         self.put_back(back, ctx);
         self.finish_draining();
     }

@@ -9,7 +9,7 @@ use super::SupervisorActor;
 use super::flight::{Entry, Flight};
 use crate::actors::messages::ScheduleRetry;
 use crate::domain::{Answer, Attempt, Notification, Reason, State, Timestamp};
-use crate::policy::{Case, Decision, Hold, decide};
+use crate::policy::{Case, Decision, Hold, Sent, decide};
 use crate::store::Settlement;
 use crate::svix::Exchange;
 
@@ -40,20 +40,25 @@ impl SupervisorActor {
         let Some(lane) = self.lanes.get_mut(&account) else {
             return;
         };
-        let superseded = exchange.answer == Answer::Refused && lane.is_superseded(&entry, probe);
+        let answer = lane.judge(&exchange.answer, &entry, now);
+        let superseded = answer == Answer::Refused && lane.is_superseded(&exchange.answer, &entry, probe);
         let of_present = lane.is_of_present(&entry);
+        let sent = Sent {
+            probe,
+            first: entry.is_untried(),
+        };
         let case = Case {
             accepted_at: entry.notification.accepted_at,
             deadline: entry.deadline(rules.max_age),
             suspect_until: entry.notification.suspect_until,
-            counts: !superseded && lane.observe(exchange, of_present, probe, patience, now),
+            counts: !superseded && lane.observe(exchange, &answer, of_present, sent, patience, now),
             superseded,
             hold: Hold::of(&entry.attempts),
             took: exchange.duration,
             now,
             chance: fastrand::f64(),
         };
-        let decision = decide(entry.step.clone(), &exchange.answer, &case, &rules, &mut entry.progress);
+        let decision = decide(entry.step.clone(), &answer, &case, &rules, &mut entry.progress);
         let record = record(&entry, started_at, exchange, &self.settings.replica);
         entry.note(record);
         if lane.is_trusted() {

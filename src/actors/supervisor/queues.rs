@@ -1,6 +1,5 @@
 //! Ready notifications: what is fresh, and behind it what is sent again.
 
-use std::cell::Cell;
 use std::time::Instant;
 
 use super::fair::{FairQueues, May};
@@ -39,15 +38,11 @@ impl<T> ReadyQueues<T> {
         self.again.sweep(most_each, &is_over, over);
     }
 
-    /// Takes out what `may_leave` but for the first `kept`. Each customer keeps its oldest.
-    pub(super) fn cut(&mut self, kept: usize, may_leave: impl Fn(&T) -> bool) -> Vec<T> {
-        let (seen, mut out) = (Cell::new(0), Vec::new());
-        let leaves = |item: &T| {
-            seen.set(seen.get() + 1);
-            seen.get() > kept && may_leave(item)
-        };
+    /// Takes out what `may_leave`, of each customer its oldest first.
+    pub(super) fn cut(&mut self, may_leave: impl Fn(&T) -> bool) -> Vec<T> {
+        let mut out = Vec::new();
         for queues in [&mut self.fresh, &mut self.again] {
-            queues.sweep_from_start(leaves, &mut out);
+            queues.sweep_from_start(&may_leave, &mut out);
         }
         out
     }
@@ -75,6 +70,44 @@ impl<T> ReadyQueues<T> {
             .into_iter()
             .flatten()
             .min())
+    }
+
+    /// Takes one of those that `may` go, preferably one that `is_new`: of the customer whose turn it is the oldest, or
+    /// as `chance` in 0..1 has it.
+    pub(super) fn pick(
+        &mut self,
+        now: Instant,
+        mut may: impl FnMut(&Customer) -> May,
+        is_new: impl Fn(&T) -> bool,
+        chance: f64,
+    ) -> Option<T> {
+        for queues in [&mut self.fresh, &mut self.again] {
+            let new = queues.pop_where(now, &mut may, &is_new, chance);
+            if new.is_some() {
+                return new;
+            }
+        }
+        // Neither kind is to stand behind the other for ever: what is fresh fails by itself, perhaps.
+        let (fresh, all) = (self.fresh.len() as f64, self.len() as f64);
+        let place = chance * all;
+        let both = if place < fresh {
+            [(&mut self.fresh, place / fresh), (&mut self.again, chance)]
+        } else {
+            [
+                (&mut self.again, (place - fresh) / (all - fresh)),
+                (&mut self.fresh, chance),
+            ]
+        };
+        let pick = |(queues, chance): (&mut FairQueues<T>, f64)| {
+            let is_there = queues.turn(now, &mut may);
+            is_there.then(|| queues.pop_any(chance)).flatten()
+        };
+        both.into_iter().find_map(pick)
+    }
+
+    /// Tells whether there is anything that `is_so`.
+    pub(super) fn any(&self, is_so: impl Fn(&T) -> bool) -> bool {
+        self.fresh.any(&is_so) || self.again.any(&is_so)
     }
 
     /// Gives a customer that was held back its turns again. Returns whether it was.
@@ -143,18 +176,37 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_leaves_each_customer_its_oldest_and_what_may_not_leave() {
+    fn a_cut_begins_at_each_customers_oldest_and_leaves_what_may_not_leave() {
         let mut queues = ReadyQueues::default();
-        for item in ["a1", "a2", "a3", "a!"] {
+        for item in ["a!", "a1", "a2", "a3"] {
             queues.of(true).push_back(&customer("a"), item);
         }
         queues.of(true).push_back(&customer("b"), "b1");
         queues.of(false).push_back(&customer("a"), "again");
         // The sweep is in the middle of something.
         queues.sweep(4, |_| false, &mut Vec::new());
-        assert_eq!(queues.cut(2, |item| !item.ends_with('!')), ["a3", "b1", "again"]);
+        assert_eq!(queues.cut(|item| !item.ends_with('!')), ["a1", "a2", "a3", "b1", "again"]);
         let rest: Vec<&str> = std::iter::from_fn(|| next(&mut queues, |_| May::Go)).collect();
-        assert_eq!(rest, ["a1", "a2", "a!"]);
+        assert_eq!(rest, ["a!"]);
+    }
+
+    #[test]
+    fn what_is_new_is_picked_before_what_chance_picks() {
+        let mut queues = ReadyQueues::default();
+        for (name, fresh, item) in [
+            ("a", true, "a1"),
+            ("a", true, "a2"),
+            ("b", true, "b new"),
+            ("b", false, "b again"),
+        ] {
+            queues.of(fresh).push_back(&customer(name), item);
+        }
+        let is_new = |item: &&str| item.ends_with("new");
+        let mut pick = |chance| queues.pick(Instant::now(), |_| May::Go, is_new, chance);
+        assert_eq!(pick(0.0), Some("b new"));
+        assert_eq!(pick(0.7), Some("b again"));
+        assert_eq!(pick(0.5), Some("a2"));
+        assert_eq!((pick(0.9), pick(0.9)), (Some("a1"), None));
     }
 
     #[test]

@@ -141,7 +141,9 @@ fn account(account: &AccountStatus) -> Finding {
         ),
         GateState::Refused { since, next_probe } => degraded(
             State::Refused,
-            format!("svix refuses its token ({last}); the next probe goes out at {next_probe}"),
+            format!(
+                "svix refuses its token or knows none of its applications ({last}); the next probe goes out at {next_probe}"
+            ),
             Some(since),
         ),
     }

@@ -1,8 +1,17 @@
 //! Whether an account may send: open, held back by a limit, behind an open circuit, or refused.
 
+mod applications;
+
 use std::time::Duration;
 
 use crate::domain::{Answer, Timestamp};
+pub use applications::Applications;
+
+/// For how long an answer that showed that the account works speaks for it. What fails meanwhile fails by itself.
+const LATELY: Duration = Duration::from_secs(10);
+
+/// How much shorter the longest wait after a probe is that had failed before and so says little of Svix.
+const SHORTER: u32 = 8;
 
 /// When an account's gate closes and how it is tried again.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,7 +43,7 @@ pub enum GateState {
         /// When the next probe may go out.
         next_probe: Timestamp,
     },
-    /// Svix refuses the token: only probes go out.
+    /// Svix refuses the token, or knows none of its applications: only probes go out.
     Refused {
         /// When it was first refused.
         since: Timestamp,
@@ -54,15 +63,29 @@ pub enum Admission {
     Wait(Option<Timestamp>),
 }
 
+/// What went out, as far as it matters to the gate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Whether it was to show if Svix works again.
+    pub probe: bool,
+    /// Whether it was the first one for its notification.
+    pub first: bool,
+}
+
 /// One account's gate.
 #[derive(Clone, Debug)]
 pub struct Gate {
     rules: GateRules,
     state: GateState,
+    /// Failures in a row that speak against Svix.
     failures: u32,
+    /// When an answer last showed that the account works.
+    worked_at: Option<Timestamp>,
     limits: u32,
     probe_interval: Duration,
     probe_under_way: bool,
+    /// Whether a probe has failed since the gate was shut.
+    probed_in_vain: bool,
 }
 
 impl Gate {
@@ -72,9 +95,11 @@ impl Gate {
             rules,
             state: GateState::Open,
             failures: 0,
+            worked_at: None,
             limits: 0,
             probe_interval: rules.probe_interval,
             probe_under_way: false,
+            probed_in_vain: false,
         }
     }
 
@@ -91,7 +116,7 @@ impl Gate {
             .clamp(rules.probe_interval, rules.max_probe_interval);
     }
 
-    /// Opens the gate, for a reason of its own such as a new token.
+    /// Opens the gate, for a reason of its own such as a new token, and forgets what was before.
     pub fn reset(&mut self) {
         *self = Self::new(self.rules);
     }
@@ -99,7 +124,7 @@ impl Gate {
     /// Takes over how the gate stands at others that use the account.
     pub fn adopt(&mut self, state: GateState) {
         if state == GateState::Open {
-            self.reset();
+            self.open();
         }
         self.state = state;
     }
@@ -107,6 +132,11 @@ impl Gate {
     /// Returns how long the next probe waits for the answer to the one before.
     pub fn probe_wait(&self) -> Duration {
         self.probe_interval
+    }
+
+    /// Tells whether a probe has failed since the gate was shut, so that something else is worth a try.
+    pub fn probed_in_vain(&self) -> bool {
+        self.probed_in_vain
     }
 
     /// Tells how much may go out now.
@@ -141,28 +171,41 @@ impl Gate {
         self.probe_under_way = false;
     }
 
-    /// Takes note of an answer. Returns whether a failed attempt counts against its notification:
-    /// it does not while the circuit is open.
-    pub fn observe(&mut self, answer: &Answer, probe: bool, now: Timestamp) -> bool {
-        if probe {
+    /// Takes note of an answer. Returns whether a failed attempt counts against its notification: it does not while
+    /// the circuit is open, unless others of the account were answered lately.
+    pub fn observe(&mut self, answer: &Answer, sent: Sent, now: Timestamp) -> bool {
+        if sent.probe {
             self.probe_lost();
         }
         match answer {
             Answer::Limited { retry_after } => self.limited(*retry_after, now),
-            Answer::Refused => self.refused(probe, now),
-            Answer::Unavailable { retry_after, .. } => self.failed(probe, *retry_after, now),
-            Answer::Ambiguous => self.failed(probe, None, now),
+            Answer::Refused => self.refused(sent, now),
+            Answer::Unavailable { retry_after, .. } => self.failed(sent, *retry_after, now),
+            Answer::Ambiguous => self.failed(sent, None, now),
             Answer::Broken | Answer::Panicked => {}
-            _ => self.worked(),
+            _ => self.worked(now),
         }
-        !matches!(self.state, GateState::Circuit { .. })
+        !matches!(self.state, GateState::Circuit { .. }) || self.worked_lately(now)
     }
 
-    fn worked(&mut self) {
+    fn worked_lately(&self, now: Timestamp) -> bool {
+        self.worked_at.is_some_and(|at| now.since(at) < LATELY)
+    }
+
+    fn worked(&mut self, now: Timestamp) {
         self.failures = 0;
+        self.worked_at = Some(now);
         if !matches!(self.state, GateState::Limited { .. }) {
-            self.reset();
+            self.open();
         }
+    }
+
+    /// Opens the gate, and remembers when the account worked.
+    fn open(&mut self) {
+        *self = Self {
+            worked_at: self.worked_at,
+            ..Self::new(self.rules)
+        };
     }
 
     fn limited(&mut self, retry_after: Option<Duration>, now: Timestamp) {
@@ -185,25 +228,29 @@ impl Gate {
         };
     }
 
-    fn failed(&mut self, probe: bool, retry_after: Option<Duration>, now: Timestamp) {
-        self.failures = self.failures.saturating_add(1);
+    fn failed(&mut self, sent: Sent, retry_after: Option<Duration>, now: Timestamp) {
+        // What failed before and does again while others do not says nothing of Svix.
+        let counts = sent.first || !self.worked_lately(now);
+        self.failures = self.failures.saturating_add(u32::from(counts));
         let asked = retry_after.unwrap_or_default().min(self.rules.max_retry_after);
         match self.state {
-            GateState::Circuit { since, .. } if probe => {
-                let interval = self.slower();
+            GateState::Circuit { since, .. } if sent.probe => {
+                let interval = self.slower(sent);
                 self.state = GateState::Circuit {
                     since,
                     next_probe: now.after(interval.max(asked)),
                 };
             }
-            GateState::Refused { since, .. } if probe => {
-                let interval = self.slower();
+            GateState::Refused { since, .. } if sent.probe => {
+                let interval = self.slower(sent);
                 self.state = GateState::Refused {
                     since,
                     next_probe: now.after(interval),
                 };
             }
-            GateState::Open | GateState::Limited { .. } if self.failures >= self.rules.circuit_threshold => {
+            GateState::Open | GateState::Limited { .. }
+                if counts && self.failures >= self.rules.circuit_threshold =>
+            {
                 self.probe_interval = self.rules.probe_interval;
                 self.state = GateState::Circuit {
                     since: now,
@@ -214,11 +261,11 @@ impl Gate {
         }
     }
 
-    fn refused(&mut self, probe: bool, now: Timestamp) {
+    fn refused(&mut self, sent: Sent, now: Timestamp) {
         match self.state {
             GateState::Refused { since, .. } => {
-                if probe {
-                    let interval = self.slower();
+                if sent.probe {
+                    let interval = self.slower(sent);
                     self.state = GateState::Refused {
                         since,
                         next_probe: now.after(interval),
@@ -237,8 +284,14 @@ impl Gate {
     }
 
     /// Doubles the wait between probes, up to the longest.
-    fn slower(&mut self) -> Duration {
-        self.probe_interval = (self.probe_interval * 2).min(self.rules.max_probe_interval);
+    fn slower(&mut self, probe: Sent) -> Duration {
+        self.probed_in_vain = true;
+        let most = if probe.first {
+            self.rules.max_probe_interval
+        } else {
+            self.rules.max_probe_interval / SHORTER
+        };
+        self.probe_interval = self.probe_interval.max(most.min(self.probe_interval * 2));
         self.probe_interval
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{Desk, MSG, event, eventually};
-use crate::sandbox::{EndpointOptions, SandboxOptions};
+use crate::sandbox::{EndpointOptions, Faults, SandboxOptions};
 
 #[actix_web::test]
 async fn endpoints_are_listed_in_pages() {
@@ -105,4 +105,28 @@ async fn attempts_come_after_the_dispatch_delay() {
     desk.post(MSG, event("evt_1")).await;
     eventually("the attempt", || desk.sandbox.undispatched().is_empty()).await;
     assert!(taken.elapsed() >= Duration::from_millis(49));
+}
+
+#[actix_web::test]
+async fn an_attempt_of_an_endpoint_that_fails_is_shown_as_failed_and_proves_no_dispatch() {
+    let desk = Desk::new();
+    desk.sandbox.set_faults(Faults {
+        lose_any_dispatch_ratio: 1.0,
+        ..Faults::default()
+    });
+    let failing = |failing| EndpointOptions {
+        failing,
+        ..EndpointOptions::default()
+    };
+    let ids = desk.sandbox.set_endpoints("sandbox", vec![failing(true)]);
+    desk.post(MSG, event("evt_1")).await;
+    let resend = format!("/api/v1/app/sandbox/msg/evt_1/endpoint/{}/resend", ids[0]);
+    for (fails, status, undispatched) in [(true, 2, 1), (false, 0, 0)] {
+        desk.sandbox.set_endpoints("sandbox", vec![failing(fails)]);
+        assert_eq!(desk.post(&resend, "{}").await.status, 202);
+        let attempts = desk.get("/api/v1/app/sandbox/attempt/msg/evt_1").await.json();
+        let latest = &attempts["data"][0];
+        assert_eq!((&latest["status"], &latest["triggerType"]), (&json!(status), &json!(1)));
+        assert_eq!(desk.sandbox.undispatched().len(), undispatched);
+    }
 }

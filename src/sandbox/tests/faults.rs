@@ -272,3 +272,17 @@ async fn faults_of_messages_only_leave_the_other_operations_alone() {
     assert_eq!(desk.keyed("k", event("evt_1")).await.status, 500);
     assert_eq!(desk.get("/api/v1/app/sandbox/endpoint").await.status, 200);
 }
+
+#[actix_web::test]
+async fn a_post_can_fail_after_its_message_was_stored() {
+    let desk = Desk::new();
+    desk.sandbox.set_faults(Faults {
+        fail_ratio: 1.0,
+        fault_limit: Some(1),
+        ..Faults::default()
+    });
+    let failed = desk.keyed("k", event("evt_1")).await;
+    assert_eq!((failed.status, &*failed.body), (500, &b"{}"[..]));
+    assert_eq!(desk.keyed("k", event("evt_1")).await.status, 409, "it is stored, and its key is not");
+    assert_eq!(desk.sandbox.undispatched(), ["evt_1"]);
+}

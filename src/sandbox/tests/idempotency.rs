@@ -120,3 +120,18 @@ async fn a_resend_with_the_same_key_makes_one_attempt() {
     }
     assert_eq!(desk.sandbox.messages()[0].attempts, 2);
 }
+
+#[actix_web::test]
+async fn keys_and_event_ids_are_forgotten_after_their_times() {
+    let desk = Desk::with(SandboxOptions {
+        event_id_ttl: Some(Duration::from_secs(24 * 3600)),
+        ..SandboxOptions::default()
+    });
+    let first = desk.keyed("k", event("evt_1")).await;
+    assert_eq!(desk.keyed("k", event("evt_1")).await, first, "the key is known");
+    desk.sandbox.advance(Duration::from_secs(13 * 3600));
+    assert_eq!(desk.keyed("k", event("evt_1")).await.status, 409, "only the event id is known");
+    desk.sandbox.advance(Duration::from_secs(12 * 3600));
+    assert_eq!(desk.keyed("k", event("evt_1")).await.status, 202, "neither is known");
+    assert_eq!(desk.sandbox.message_count(), 2);
+}

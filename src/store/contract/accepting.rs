@@ -1,13 +1,16 @@
 //! What accepting must do.
 
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::{join, join_all};
 
 use super::Fixture;
 use crate::domain::{Customer, Notification, State, Timestamp};
-use crate::store::examples::{accept, customer, eventually, find, new, post_known, with_event};
-use crate::store::{Accepted, Filter, Narrowing, NewNotification};
+use crate::store::examples::{accept, customer, eventually, find, new, options, post_known, with_event};
+use crate::store::{Accepted, Existing, Filter, Narrowing, NewNotification, Store, StoreOptions, Watch};
 
 pub(super) async fn what_is_accepted_is_given_back_byte_for_byte<F: Fixture>() {
     let (fixture, odd) = (F::fresh().await, " {\"id\" : \"evt_1\",\t\"data\":{\"ü\":\"\\u0000\"}}\n");
@@ -64,13 +67,19 @@ pub(super) async fn the_same_event_again_is_known_and_counted<F: Fixture>() {
     assert_eq!((totals.accepted, totals.duplicates, totals.queued), (1, 4, 1));
 }
 
+/// Reads the event that a post of a customer's ran into.
+async fn other_event(store: &Store, known: Existing) -> Option<Bytes> {
+    let other = known.other_event?;
+    Some(store.other_event(customer("acme"), other).await.unwrap())
+}
+
 pub(super) async fn other_bytes_under_a_known_id_are_answered_with_what_is_stored<F: Fixture>() {
     let fixture = F::fresh().await;
     let store = fixture.open().await;
     let first = accept(&store, new("acme", "evt_1")).await;
     let known = post_known(&store, with_event(new("acme", "evt_1"), "{\"other\":true}")).await;
     assert_eq!(known.id, first.id);
-    assert_eq!(known.other_event.as_deref(), Some(&first.event[..]));
+    assert_eq!(other_event(&store, known).await, Some(first.event));
     let totals = store.totals().await.unwrap();
     assert_eq!((totals.accepted, totals.duplicates), (1, 0), "it is no duplicate, it is a mistake");
 }
@@ -84,10 +93,11 @@ pub(super) async fn what_a_post_would_run_into_is_found_and_nothing_is_counted<F
     let namesake = accept(&store, new("globex", other.event_id.as_str())).await;
     let find = async |new: NewNotification| {
         let known = store.find_known(&new).await.unwrap()?;
-        Some((known.id, known.event_id, known.state, known.other_event))
+        let (id, event_id, state) = (known.id, known.event_id.clone(), known.state);
+        Some((id, event_id, state, other_event(&store, known).await))
     };
-    let right = |of: &Notification, event: Option<&[u8]>| {
-        Some((of.id, of.event_id.clone(), State::Queued, event.map(<[u8]>::to_vec)))
+    let right = |of: &Notification, event: Option<&Bytes>| {
+        Some((of.id, of.event_id.clone(), State::Queued, event.cloned()))
     };
     assert_eq!(find(new("acme", "evt_1")).await, right(&first, None));
     let changed = with_event(new("acme", "evt_1"), "{\"other\":true}");
@@ -132,7 +142,7 @@ pub(super) async fn other_bytes_that_come_at_once_are_answered_with_what_is_stor
             Accepted::Known(known) => {
                 let first = &posts[number - 150];
                 assert_eq!(known.id, first.id);
-                assert_eq!(known.other_event.as_deref(), Some(&first.event[..]), "{number}");
+                assert_eq!(other_event(&store, known).await.as_ref(), Some(&first.event), "{number}");
             }
         }
     }
@@ -234,4 +244,32 @@ pub(super) async fn a_caller_that_goes_away_leaves_nothing_leased<F: Fixture>() 
         held.len() == 20
     })
     .await;
+}
+
+/// Remembers how many rows each transaction had.
+#[derive(Debug, Default)]
+struct Rows(Mutex<Vec<usize>>);
+
+impl Watch for Rows {
+    fn committed(&self, rows: usize, _: Duration) {
+        self.0.lock().unwrap().push(rows);
+    }
+}
+
+pub(super) async fn a_transaction_takes_few_large_events<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let rows = Arc::new(Rows::default());
+    let store = Store::open(StoreOptions {
+        watch: rows.clone(),
+        ..options(fixture.url())
+    });
+    let store = store.await.unwrap();
+    let accepts = (0..64).map(|number| {
+        let large = with_event(new("acme", &number.to_string()), vec![b' '; 500_000]);
+        accept(&store, large)
+    });
+    join_all(accepts).await;
+    let rows = rows.0.lock().unwrap();
+    assert_eq!(rows.iter().sum::<usize>(), 64);
+    assert!(rows.iter().all(|rows| *rows <= 9), "{rows:?}");
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::Fixture;
 use crate::domain::{AccountName, AnswerKind, NotificationId, State, Timestamp};
-use crate::store::examples::{accept, accept_leased, customer, delivered, eventually, find, new, settlement};
-use crate::store::{Leased, NewNotification, Settlement, Store};
+use crate::store::examples::{
+    accept, accept_leased, customer, delivered, eventually, find, new, settlement, with_event,
+};
+use crate::store::{ClaimLimit, Leased, NewNotification, Settlement, Store, Taken};
 
 fn ids(leased: &[Leased]) -> Vec<NotificationId> {
     leased.iter().map(|leased| leased.notification.id).collect()
@@ -52,6 +54,59 @@ pub(super) async fn a_claim_takes_the_oldest_first_up_to_its_limit<F: Fixture>()
     let rest = claim(&store, "acme", 2).await;
     assert_eq!(ids(&rest), [stored[0], stored[3]], "those that are held are passed over");
     assert!(claim(&store, "acme", 0).await.is_empty());
+}
+
+/// Accepts events of these sizes, in this order, and returns their ids.
+async fn accept_sizes(store: &Store, sizes: &[usize]) -> Vec<NotificationId> {
+    let mut stored = Vec::new();
+    for (number, size) in (0..).zip(sizes) {
+        let id = format!("evt_{number}");
+        let new = NewNotification {
+            accepted_at: Timestamp::from_millis(number),
+            ..with_event(new("acme", &id), vec![b' '; *size])
+        };
+        let payload = 0..*size;
+        stored.push(accept(store, NewNotification { payload, ..new }).await.id);
+    }
+    stored
+}
+
+async fn claim_within(store: &Store, rows: usize, bytes: usize) -> Taken {
+    let limit = ClaimLimit { rows, bytes };
+    store.claim_within(customer("acme"), limit).await.unwrap()
+}
+
+pub(super) async fn a_claim_takes_no_more_bytes_than_there_is_room_for<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let stored = accept_sizes(&store, &[100, 50_000, 70_000, 1, 200_000, 1]).await;
+    let table = [
+        (9, 99, 0..0, Some(100), "not even the first fits"),
+        (9, 50_099, 0..1, Some(50_000), "the next waits for room"),
+        (9, 49_999, 1..1, Some(50_000), "and no smaller one goes before it"),
+        (2, 120_000, 1..3, None, "as many rows as were asked for"),
+        (9, 200_000, 3..4, Some(200_000), "what is held is passed over"),
+        (9, 200_001, 4..6, None, "all that is left"),
+    ];
+    let mut held = Vec::new();
+    for (rows, bytes, right, next, why) in table {
+        let taken = claim_within(&store, rows, bytes).await;
+        assert_eq!((ids(&taken.rows), taken.next), (stored[right].to_vec(), next), "{why}");
+        held.extend(taken.rows);
+    }
+    assert!(held.iter().all(|leased| leased.lease.is_valid()));
+}
+
+pub(super) async fn an_event_that_is_gone_takes_no_room<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let stored = accept_sizes(&store, &[10, 20]).await;
+    fixture
+        .tamper("DELETE FROM events WHERE seq = (SELECT min(seq) FROM events)")
+        .await;
+    let taken = claim_within(&store, 9, 20).await;
+    assert_eq!((ids(&taken.rows), taken.next), (vec![stored[1]], None));
+    assert_eq!(find(&store, stored[0]).await.state, State::Dead);
 }
 
 pub(super) async fn a_claim_takes_from_one_customer_only<F: Fixture>() {

@@ -49,6 +49,7 @@ macro_rules! contract {
                 customers_that_share_an_application_get_ids_of_their_own,
                 customers_with_applications_of_their_own_keep_their_ids,
                 hundreds_of_accepts_at_once_are_all_answered,
+                a_transaction_takes_few_large_events,
                 a_caller_that_goes_away_leaves_nothing_leased,
             ],
             auditing: [
@@ -66,6 +67,8 @@ macro_rules! contract {
                 what_is_accepted_without_a_lease_can_be_claimed_at_once,
                 what_is_leased_cannot_be_claimed_until_the_lease_is_dropped,
                 a_claim_takes_the_oldest_first_up_to_its_limit,
+                a_claim_takes_no_more_bytes_than_there_is_room_for,
+                an_event_that_is_gone_takes_no_room,
                 a_claim_takes_from_one_customer_only,
                 what_is_settled_is_never_claimed,
                 a_retry_is_not_claimed_before_it_is_due,

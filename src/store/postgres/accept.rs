@@ -3,7 +3,7 @@
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::domain::{ApplicationRule, Customer, EventId, Timestamp};
+use crate::domain::{ApplicationRule, EventId, Timestamp};
 use crate::store::changes::Changes;
 use crate::store::known::{self, Known};
 use crate::store::lease::LeasedRow;
@@ -32,13 +32,7 @@ pub(super) async fn run(
     let mut candidates = Vec::with_capacity(accepts.len());
     for accept in accepts {
         verdicts.push(match known.find(accept.new)? {
-            Some(found) => {
-                let mut existing = found.existing;
-                if let Some(seq) = found.event_of {
-                    existing.other_event = Some(event(connection, &accept.new.customer, seq).await?);
-                }
-                Verdict::Known(existing)
-            }
+            Some(existing) => Verdict::Known(existing),
             None => {
                 let event_id = known.add(accept.new);
                 candidates.push((*accept, event_id.clone()));
@@ -89,15 +83,6 @@ async fn look_up(connection: &mut PgConnection, accepts: &[Accept<'_>]) -> Resul
     // Nothing but fixed text is in it.
     let query = sqlx::query(AssertSqlSafe(statement).into_sql_str()).bind(&keys);
     Ok(query.fetch_all(connection).await?)
-}
-
-async fn event(connection: &mut PgConnection, customer: &Customer, seq: i64) -> Result<Vec<u8>, StoreError> {
-    let body = sqlx::query_scalar("SELECT body FROM events WHERE customer = $1 AND seq = $2")
-        .bind(customer.as_str())
-        .bind(seq);
-    // One that has lost its event is other than whatever is posted.
-    let event: Option<Vec<u8>> = body.fetch_optional(connection).await?;
-    Ok(event.unwrap_or_default())
 }
 
 /// Inserts notifications with their events, and queues them. Returns the leases in the order of the candidates.

@@ -41,6 +41,7 @@ use super::redrive_rows::RedriveRows;
 use super::retention::{Cutoffs, Retention};
 use super::setting_rows::SettingRows;
 use super::settings::{SettingChange, SettingChanged};
+use super::taken::{ClaimLimit, Taken};
 use super::{DeadLetters, Redrive, RedriveStep, StoreError, Trouble};
 use crate::domain::{Customer, RedriveState, Timestamp};
 pub(super) use open::{MIGRATIONS, open};
@@ -133,11 +134,11 @@ impl WriteSide for Postgres {
         Ok(receipts)
     }
 
-    async fn claim(&mut self, customer: &Customer, limit: usize) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim(&mut self, customer: &Customer, limit: ClaimLimit) -> Result<Taken<Claimed>, StoreError> {
         let claimed = self
             .within(async |connection, replica| claim::run(connection, customer, limit, replica.run()).await)
             .await?;
-        for claim in &claimed {
+        for claim in &claimed.rows {
             if let Claimed::Readable { lease, .. } = claim {
                 self.replica.hold(lease);
             }

@@ -76,11 +76,7 @@ impl AcceptStatements {
         let mut candidates = Vec::with_capacity(accepts.len());
         let mut stored = Vec::with_capacity(accepts.len());
         for (Accept { new, .. }, row) in accepts.iter().zip(last_row + 1..) {
-            if let Some(found) = known.find(new)? {
-                let mut existing = found.existing;
-                if let Some(seq) = found.event_of {
-                    existing.other_event = Some(event(&mut *connection, seq).await?);
-                }
+            if let Some(existing) = known.find(new)? {
                 if existing.other_event.is_none() {
                     changes.duplicate(&new.customer, new.accepted_at);
                 }
@@ -138,11 +134,4 @@ fn bind_notification<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'
 
 fn bind_event<'q>(query: Query<'q>, candidate: &Candidate<'_>) -> Query<'q> {
     query.bind(candidate.row).bind(candidate.new.event.to_vec())
-}
-
-async fn event(connection: &mut SqliteConnection, seq: i64) -> Result<Vec<u8>, StoreError> {
-    let body = sqlx::query_scalar("SELECT body FROM events WHERE seq = ?");
-    // One that has lost its event is other than whatever is posted.
-    let event: Option<Vec<u8>> = body.bind(seq).fetch_optional(connection).await?;
-    Ok(event.unwrap_or_default())
 }

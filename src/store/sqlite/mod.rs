@@ -29,6 +29,7 @@ use super::redrive_rows::RedriveRows;
 use super::retention::{Cutoffs, Retention};
 use super::setting_rows::SettingRows;
 use super::settings::{SettingChange, SettingChanged};
+use super::taken::{ClaimLimit, Taken};
 use super::{DeadLetters, Redrive, RedriveStep, StoreError, Trouble, rows};
 use crate::domain::{Customer, Reason, RedriveId, RedriveState, Timestamp};
 use accept::{AcceptStatements, Stored};
@@ -152,7 +153,7 @@ impl WriteSide for Sqlite {
             .collect())
     }
 
-    async fn claim(&mut self, customer: &Customer, limit: usize) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim(&mut self, customer: &Customer, limit: ClaimLimit) -> Result<Taken<Claimed>, StoreError> {
         let now = self.clock.now();
         claim::run(&mut self.connection, customer, now, limit, &mut self.leases, self.suspect).await
     }

@@ -30,7 +30,9 @@ pub(super) fn reply(step: &Step, notification: &Notification, reply: &Reply<'_>)
     match reply.status {
         200..=299 => success(step, notification, reply),
         429 => Answer::Limited { retry_after: asked() },
-        401 | 403 => Answer::Refused,
+        401 => Answer::Refused,
+        // Any other 403 is a firewall's, which may have stumbled over this one event.
+        403 if Problem::read(reply.body).is_some_and(|problem| problem.is_in_svix_words()) => Answer::Refused,
         409 if *step == Step::Send => Answer::Conflict,
         // A 404 that is not in Svix's own words comes from something that stands in its place.
         404 if Problem::read(reply.body).is_some_and(|problem| problem.is_not_found()) => Answer::NotFound,

@@ -84,7 +84,11 @@ fn each_status_has_one_meaning() {
         (413, "", Answer::Rejected, "too large"),
         (422, "", Answer::Rejected, "invalid"),
         (401, "", Answer::Refused, "bad token"),
-        (403, "", Answer::Refused, "not allowed"),
+        (403, r#"{"code":"insufficient access","detail":"Not permitted"}"#, Answer::Refused, "not allowed"),
+        (403, "", unavailable(false), "a firewall's"),
+        (403, "<html>Request blocked</html>", unavailable(false), "a firewall's page"),
+        (403, r#"{"code":1020,"detail":"Access denied"}"#, unavailable(false), "a firewall's in JSON"),
+        (403, r#"{"message":"Forbidden"}"#, unavailable(false), "a gateway's"),
     ];
     for (status, body, answer, why) in table {
         assert_eq!(judge(&Step::Send, status, body), answer, "{status}: {why}");

@@ -27,7 +27,7 @@ named! {
         Limited = "limited",
         /// Svix is unavailable to it.
         Circuit = "circuit",
-        /// Svix refuses its token.
+        /// Svix refuses its token, or knows none of its applications.
         Refused = "refused",
         /// Notifications wait for it, and it cannot be used.
         Missing = "missing",

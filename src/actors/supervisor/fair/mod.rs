@@ -1,5 +1,7 @@
 //! Queues of which each customer has one; customers take turns, and one that may not send is passed over.
 
+mod picks;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
@@ -145,6 +147,11 @@ impl<T> FairQueues<T> {
         sendable.min(most)
     }
 
+    /// Tells whether there is anything that `is_so`.
+    pub(super) fn any(&self, is_so: impl Fn(&T) -> bool) -> bool {
+        self.queues.values().any(|queue| queue.items.iter().any(&is_so))
+    }
+
     /// Returns how much a customer has.
     pub(super) fn len_of(&self, customer: &Customer) -> usize {
         let queue = self
@@ -164,9 +171,14 @@ impl<T> FairQueues<T> {
 
     /// Takes the oldest of the customer whose turn it is.
     pub(super) fn pop(&mut self) -> Option<T> {
+        self.take(0)
+    }
+
+    /// Takes what stands at a place of the queue whose turn it is.
+    fn take(&mut self, place: usize) -> Option<T> {
         let number = self.turns.pop_front()?;
         let queue = self.queues.get_mut(&number)?;
-        let item = queue.items.pop_front()?;
+        let item = queue.items.remove(place)?;
         if queue.items.is_empty() {
             self.forget(number);
         } else {

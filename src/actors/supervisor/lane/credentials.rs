@@ -91,6 +91,7 @@ mod tests {
                 max_probe_interval: Duration::ZERO,
                 max_retry_after: Duration::ZERO,
             },
+            default_application: None,
         }
     }
 

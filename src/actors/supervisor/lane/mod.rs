@@ -5,6 +5,7 @@ mod hold;
 mod load;
 mod shared;
 mod standing;
+mod trial;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use super::flight::Entry;
 use super::queues::ReadyQueues;
 use crate::actors::messages::AccountSettings;
 use crate::domain::{AccountName, Customer, Timestamp};
-use crate::policy::{Admission, Asking, Caps, Gate, Load, Pace};
+use crate::policy::{Admission, Applications, Asking, Caps, Gate, Load, Pace};
 use crate::svix::Account;
 use credentials::Credentials;
 use hold::Hold;
@@ -69,6 +70,7 @@ pub(super) struct Lane {
     /// Since when nothing but a permit has been missing.
     paced_since: Option<Instant>,
     gate: Gate,
+    applications: Applications,
     last_failure: Option<String>,
     queues: ReadyQueues<Box<Entry>>,
     load: Load,
@@ -92,6 +94,7 @@ impl Lane {
             hold: Hold::Nothing,
             paced_since: None,
             gate: Gate::new(settings.gate),
+            applications: Applications::new(settings.default_application.clone()),
             last_failure: None,
             queues: ReadyQueues::default(),
             load: Load::default(),
@@ -104,9 +107,11 @@ impl Lane {
     /// Takes over what the operator has changed.
     pub(super) fn reconfigure(&mut self, settings: &AccountSettings) {
         self.gate.set_rules(settings.gate);
-        if !settings.account.speaks_as(self.credentials.present()) {
-            info!(account:% = self.name; "the account's token or address was changed; sending starts again");
+        let same_default = self.applications.default_one() == settings.default_application.as_ref();
+        if !(same_default && settings.account.speaks_as(self.credentials.present())) {
+            info!(account:% = self.name; "the account's token, address or application was changed; sending starts again");
             self.gate.reset();
+            self.applications = Applications::new(settings.default_application.clone());
             self.last_failure = None;
             self.proven = false;
         }
@@ -218,6 +223,11 @@ impl Lane {
         self.hold = Hold::Nothing;
         while self.queues.len() > 0 {
             let entry = match self.queues.find(instant, &mut may) {
+                Ok(_) if probe => {
+                    let chance = trial::chance(&self.gate);
+                    self.queues
+                        .pick(instant, &mut may, |entry| entry.is_untried(), chance)
+                }
                 Ok(found) => found.take(),
                 Err(at) => {
                     self.hold = Hold::of_customers(&self.queues);
@@ -239,13 +249,6 @@ impl Lane {
             return Turn::Send { entry, probe, paced };
         }
         Turn::Idle
-    }
-
-    /// Gives back what is ready but for `kept`, of each customer the latest. What has been asked of Svix
-    /// since its last settlement stays, for the store does not know of it.
-    pub(super) fn give_back(&mut self, kept: usize) -> Vec<Entry> {
-        let back = self.queues.cut(kept, |entry| entry.attempts.is_empty());
-        back.into_iter().map(|entry| *entry).collect()
     }
 }
 

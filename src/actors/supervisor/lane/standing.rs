@@ -7,18 +7,66 @@ use log::{error, info, warn};
 use super::Lane;
 use crate::actors::messages::AccountStatus;
 use crate::actors::supervisor::flight::Entry;
-use crate::domain::{Answer, Timestamp};
-use crate::policy::GateState;
+use crate::domain::{Answer, Step, Timestamp};
+use crate::policy::{GateState, Sent};
 use crate::svix::Exchange;
 
 /// For how long a limit may hold an account back before its notifications go back to the store.
 const MOMENT: Duration = Duration::from_secs(5);
 
 impl Lane {
-    /// Takes note that Svix refused the token of a request for a notification. Returns whether another has taken
-    /// its place, so that nothing speaks against the account.
-    pub(in crate::actors::supervisor) fn is_superseded(&mut self, entry: &Entry, probe: bool) -> bool {
-        let superseded = self.credentials.forget(entry.progress.credential);
+    /// Says what an answer means for its notification: one that is not known to Svix for want of the right account is
+    /// refused.
+    pub(in crate::actors::supervisor) fn judge(
+        &mut self,
+        answer: &Answer,
+        entry: &Entry,
+        now: Timestamp,
+    ) -> Answer {
+        let application = &entry.notification.application;
+        let of_present = self.is_of_present(entry);
+        match answer {
+            Answer::NotFound if entry.step == Step::Send => {
+                // An earlier token may have been another organisation's.
+                let is_refused = !of_present || {
+                    let missed = self.applications.missed(application, now);
+                    // Others may have found out.
+                    missed || matches!(self.gate.state(), GateState::Refused { .. })
+                };
+                if is_refused {
+                    Answer::Refused
+                } else {
+                    Answer::NotFound
+                }
+            }
+            Answer::Accepted { .. }
+            | Answer::Conflict
+            | Answer::Message { .. }
+            | Answer::Attempts { .. }
+            | Answer::Endpoints { .. }
+            | Answer::Resent
+                if of_present =>
+            {
+                self.applications.found(application, now);
+                answer.clone()
+            }
+            _ => answer.clone(),
+        }
+    }
+
+    /// Takes note that Svix refused a request for a notification, in these words. Returns whether another token has
+    /// taken the place of its own, so that nothing speaks against the account.
+    pub(in crate::actors::supervisor) fn is_superseded(
+        &mut self,
+        answer: &Answer,
+        entry: &Entry,
+        probe: bool,
+    ) -> bool {
+        // One that knows no application may know others.
+        let superseded = match answer {
+            Answer::NotFound => !self.is_of_present(entry),
+            _ => self.credentials.forget(entry.progress.credential),
+        };
         if superseded && probe {
             self.gate.probe_lost();
         }
@@ -34,14 +82,15 @@ impl Lane {
         }
     }
 
-    /// Takes note of an answer. Returns whether a failure counts against its notification.
+    /// Takes note of an answer, as it was judged. Returns whether a failure counts against its notification.
     /// It came in time where it took less than `patience`. What an earlier token comes to says nothing of a present
     /// one that is refused.
     pub(in crate::actors::supervisor) fn observe(
         &mut self,
         exchange: &Exchange,
+        answer: &Answer,
         of_present: bool,
-        probe: bool,
+        sent: Sent,
         patience: Duration,
         now: Timestamp,
     ) -> bool {
@@ -52,14 +101,14 @@ impl Lane {
         }
         let before = self.gate.state();
         if !of_present && matches!(before, GateState::Refused { .. }) {
-            if probe {
+            if sent.probe {
                 self.gate.probe_lost();
             }
             return true;
         }
-        let counts = self.gate.observe(&exchange.answer, probe, now);
+        let counts = self.gate.observe(answer, sent, now);
         if let Answer::Limited { .. } | Answer::Unavailable { .. } | Answer::Ambiguous | Answer::Refused =
-            exchange.answer
+            answer
         {
             self.last_failure = Some(match exchange.status {
                 Some(status) => format!("{status} {}", exchange.detail),
@@ -93,7 +142,7 @@ impl Lane {
             GateState::Limited { until } => warn!(account:%, until:%, error; "svix limits the account"),
             GateState::Circuit { .. } => warn!(account:%, error; "svix is unavailable; only probes go out"),
             GateState::Refused { .. } => {
-                error!(account:%, error, whose = "svix"; "svix refuses the account's token; its notifications wait");
+                error!(account:%, error, whose = "svix"; "svix refuses the account's token or knows none of its applications; its notifications wait");
             }
         }
     }
@@ -109,25 +158,28 @@ mod tests {
     use crate::policy::{GateRules, Pace, Share};
     use crate::svix::Account;
 
-    #[test]
-    fn what_an_earlier_token_can_do_opens_no_gate_that_the_present_one_shut() {
+    fn lane() -> Lane {
         let (name, second) = (AccountName::new("default"), Duration::from_secs(1));
         let account = Account::new(name, "http://localhost".to_owned(), "testsk_1".into(), second);
-        let mut lane = Lane::new(
-            &AccountSettings {
-                account: Arc::new(account.unwrap()),
-                earlier: Vec::new(),
-                pace: Pace::new(1.0, 2),
-                share: Share::new(1.0, 2),
-                gate: GateRules {
-                    circuit_threshold: 1,
-                    probe_interval: second,
-                    max_probe_interval: second,
-                    max_retry_after: second,
-                },
+        let settings = AccountSettings {
+            account: Arc::new(account.unwrap()),
+            earlier: Vec::new(),
+            pace: Pace::new(1.0, 2),
+            share: Share::new(1.0, 2),
+            gate: GateRules {
+                circuit_threshold: 1,
+                probe_interval: second,
+                max_probe_interval: second,
+                max_retry_after: second,
             },
-            false,
-        );
+            default_application: None,
+        };
+        Lane::new(&settings, false)
+    }
+
+    #[test]
+    fn what_an_earlier_token_can_do_opens_no_gate_that_the_present_one_shut() {
+        let (mut lane, second) = (lane(), Duration::from_secs(1));
         let mut observe = |answer, of_present| {
             let exchange = Exchange {
                 answer,
@@ -135,7 +187,14 @@ mod tests {
                 detail: String::new(),
                 duration: Duration::ZERO,
             };
-            lane.observe(&exchange, of_present, true, second, Timestamp::default());
+            let (answer, sent) = (
+                &exchange.answer,
+                Sent {
+                    probe: true,
+                    first: true,
+                },
+            );
+            lane.observe(&exchange, answer, of_present, sent, second, Timestamp::default());
             matches!(lane.status().gate, GateState::Refused { .. })
         };
         let accepted = || Answer::Accepted {

@@ -244,6 +244,7 @@ pub(super) fn settings(actors: usize, batch: usize, max_in_flight: usize) -> Set
                 max_probe_interval: wait,
                 max_retry_after: wait,
             },
+            default_application: None,
         }],
         rules: Rules {
             max_attempts: 10,

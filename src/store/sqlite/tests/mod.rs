@@ -1,5 +1,6 @@
 //! What a SQLite file may go through.
 
+mod large;
 mod opening;
 mod plans;
 mod pruning;
