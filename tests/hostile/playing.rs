@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use svix_hooks::secrets::MasterKey;
 
-use crate::row::{End, Next, Row};
+use crate::row::{Cost, End, Next, Row};
 use crate::stand_in::StandIn;
 use crate::support::{Client, TestProcess, World};
 
@@ -104,21 +104,21 @@ impl Play<'_> {
         self.set().await;
         // There is an idle connection, and the account has worked, when the event comes.
         let first = self.post("first").await;
-        self.delivered(&first, true).await;
+        self.delivered(&first, Cost::OneRequest).await;
         let event = format!("{}-event", self.row.name);
         self.stand_in.plays_on(&event);
         let posted = self.post("event").await;
         self.first_answer(&posted).await;
         for number in 0..self.row.following {
             let next = self.post(&format!("next{number}")).await;
-            self.delivered(&next, self.row.unspoilt).await;
+            self.delivered(&next, self.row.next_one).await;
         }
         match self.row.end {
-            End::Delivered => self.delivered(&posted, self.row.at_once).await,
+            End::Delivered => self.delivered(&posted, self.row.own).await,
             End::Dead(reason) => self.dead(&posted, reason).await,
         }
         let last = self.post("last").await;
-        self.delivered(&last, self.row.unspoilt).await;
+        self.delivered(&last, self.row.next_one).await;
     }
 
     /// Gives the row an account and a customer.
@@ -182,7 +182,7 @@ impl Play<'_> {
     }
 
     /// Waits until an event is delivered: it is one message, its own, and was dispatched.
-    async fn delivered(&mut self, posted: &Posted, at_once: bool) {
+    async fn delivered(&mut self, posted: &Posted, cost: Cost) {
         let story = self.settled(posted).await;
         let held = self.stand_in.held(&posted.event);
         let mut faults = Vec::new();
@@ -200,8 +200,11 @@ impl Play<'_> {
             }
             held => faults.push(format!("there are {} messages of it", held.len())),
         }
-        if at_once && story["attemptsMade"] != 1 {
-            faults.push("it was to need no second attempt".to_owned());
+        let (made, spent) = (&story["attemptsMade"], &story["attemptsSpent"]);
+        match cost {
+            Cost::OneRequest if *made != 1 => faults.push("it was to need one request".to_owned()),
+            Cost::NoAttempt if *spent != 0 => faults.push(format!("it spent {spent} attempts")),
+            _ => {}
         }
         self.complain(posted, &story, &faults);
     }

@@ -46,6 +46,17 @@ pub(crate) enum End {
     Dead(&'static str),
 }
 
+/// What an event may need to be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cost {
+    /// One request.
+    OneRequest,
+    /// Several requests that spend no attempt.
+    NoAttempt,
+    /// Several attempts.
+    Attempts,
+}
+
 /// What a script may quote.
 pub(crate) struct Scene {
     /// The event's own message, held or not.
@@ -74,10 +85,10 @@ pub(crate) struct Row {
     /// How many events follow, one after the other.
     pub(crate) following: usize,
     pub(crate) end: End,
-    /// Whether the event itself needs no second attempt.
-    pub(crate) at_once: bool,
-    /// Whether what follows needs no second attempt.
-    pub(crate) unspoilt: bool,
+    /// What the event itself may need.
+    pub(crate) own: Cost,
+    /// What each event that follows may need.
+    pub(crate) next_one: Cost,
 }
 
 /// Makes a row: the message is held and dispatched, the answer to the first send is the script's, the event ends
@@ -98,8 +109,8 @@ pub(crate) fn row(
         next: Next::Answered,
         following: 1,
         end: End::Delivered,
-        at_once: false,
-        unspoilt: true,
+        own: Cost::Attempts,
+        next_one: Cost::OneRequest,
     }
 }
 
@@ -140,19 +151,17 @@ impl Row {
         Self { following, ..self }
     }
 
+    /// Says that the event itself needs no second request.
     pub(crate) fn at_once(self) -> Self {
         Self {
-            at_once: true,
+            own: Cost::OneRequest,
             ..self
         }
     }
 
-    /// Lets what follows take more than one attempt.
-    pub(crate) fn may_spoil(self) -> Self {
-        Self {
-            unspoilt: false,
-            ..self
-        }
+    /// Lets what follows need so much.
+    pub(crate) fn next_needs(self, next_one: Cost) -> Self {
+        Self { next_one, ..self }
     }
 
     /// Says that the event dies, of a message that is not held.

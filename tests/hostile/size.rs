@@ -204,5 +204,5 @@ async fn what_never_ends_is_no_answer() {
 
 #[actix_web::test]
 async fn what_is_larger_than_any_answer_is_none() {
-    play(huge(), 4).await;
+    play(huge(), 16).await;
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::holding::{accepted, conflict, endpoint, not_found};
 use crate::playing::play;
-use crate::row::{Call, Keeps, Row, Scene, held_or_not, row};
+use crate::row::{Call, Cost, Keeps, Row, Scene, held_or_not, row};
 use crate::script::{Act, say};
 use crate::wire::{answer, answer_with};
 
@@ -40,7 +40,7 @@ fn refusals() -> Vec<Row> {
         rows.push(
             row(format!("passing_{name}"), why, script)
                 .keeps(Keeps::Nothing)
-                .may_spoil(),
+                .next_needs(Cost::Attempts),
         );
     }
     rows.extend([
@@ -144,7 +144,7 @@ fn troubles() -> Vec<Row> {
         rows.push(
             row(format!("after_{name}"), why, script)
                 .keeps(Keeps::Nothing)
-                .may_spoil(),
+                .next_needs(Cost::Attempts),
         );
     }
     rows
@@ -174,7 +174,11 @@ fn looks() -> Vec<Row> {
             }
             let name = format!("look_{call:?}_{name}").to_lowercase();
             let script = move |_: &Scene| vec![say(answer(status, body))];
-            rows.push(row(name, "it is looked again", script).on(call).may_spoil());
+            rows.push(
+                row(name, "it is looked again", script)
+                    .on(call)
+                    .next_needs(Cost::Attempts),
+            );
         }
         let name = format!("look_{call:?}").to_lowercase();
         rows.push(row(format!("{name}_cut"), "it is looked again", |_| vec![Act::Reset]).on(call));

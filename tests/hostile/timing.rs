@@ -2,7 +2,7 @@
 
 use crate::holding::{accepted, conflict};
 use crate::playing::play;
-use crate::row::{Call, Keeps, Row, Scene, held_or_not, row};
+use crate::row::{Call, Cost, Keeps, Row, Scene, held_or_not, row};
 use crate::script::{Act, drip, hang, pause, say};
 use crate::stand_in::proper;
 use crate::wire::{answer, answer_with, chunked};
@@ -140,7 +140,7 @@ fn doubled() -> Vec<Row> {
             ]
         })
         .at_once()
-        .may_spoil(),
+        .next_needs(Cost::Attempts),
     );
     rows.push(
         row("doubled_each", "each answer comes twice", |scene| vec![say(accepted(&scene.ours).repeat(2))])
@@ -160,7 +160,8 @@ fn idle() -> Vec<Row> {
             let each = row(format!("idle_{name}_{milliseconds}"), why, script)
                 .always()
                 .at_once();
-            rows.push(each.following(10));
+            // One that is sent while the server closes breaks, and is asked for again.
+            rows.push(each.following(10).next_needs(Cost::NoAttempt));
             let once = row(format!("idle_{name}_{milliseconds}_seen"), why, script).at_once();
             rows.push(once.when_over().following(5));
         }
@@ -185,7 +186,7 @@ fn idle() -> Vec<Row> {
         .at_once()
         .when_over()
         .following(3)
-        .may_spoil(),
+        .next_needs(Cost::NoAttempt),
     );
     rows
 }
