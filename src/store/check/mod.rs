@@ -26,6 +26,8 @@ pub(super) use connect::{Database, either, refused};
 pub use findings::{CheckReport, Fault, Finding};
 pub(super) use sums::ledger;
 use survey::Survey;
+#[cfg(test)]
+pub(super) use walk::of_file;
 
 /// Checks the store that the URL names. An embedded one must not be in use; a shared one may be, and is
 /// seen as it is at one moment.

@@ -11,7 +11,7 @@ use super::findings::Fault;
 use super::survey::Survey;
 use crate::store::rows;
 
-/// Rows of one statement, which SQLite or PostgreSQL may have to sort.
+/// Rows of one statement.
 const BATCH: usize = 1000;
 
 /// Shows every row to the survey, and what has no notification.
@@ -23,13 +23,7 @@ pub(super) async fn all(database: &mut Database, survey: &mut Survey) -> Result<
 }
 
 async fn file(connection: &mut SqliteConnection, survey: &mut Survey) -> Result<(), sqlx::Error> {
-    // What is queued is in the queue by that alone.
-    let statement = select(
-        "CASE state WHEN 'queued' THEN due_at END AS queued_for, NULL AS owner",
-        "u.seq = notifications.seq",
-        "seq > $1 ORDER BY seq",
-        "e.seq = n.seq",
-    );
+    let statement = of_file();
     let mut after = i64::MIN;
     loop {
         let mut found = 0;
@@ -82,7 +76,7 @@ async fn server(connection: &mut PgConnection, survey: &mut Survey) -> Result<()
            AS owner",
         "u.customer = notifications.customer AND u.seq = notifications.seq",
         "seq >= $1 AND (seq, customer) > ($1, $2) ORDER BY seq, customer",
-        "e.customer = n.customer AND e.seq = n.seq",
+        "e.customer = notifications.customer AND e.seq = notifications.seq",
     );
     let mut after = (i64::MIN, String::new());
     loop {
@@ -124,18 +118,29 @@ async fn server(connection: &mut PgConnection, survey: &mut Survey) -> Result<()
     Ok(())
 }
 
+/// Makes the statement for a batch of a file's rows, which come in the order of their numbers: sorted, they would
+/// take their events along.
+pub(in crate::store) fn of_file() -> SqlStr {
+    // What is queued is in the queue by that alone.
+    select(
+        "CASE state WHEN 'queued' THEN due_at END AS queued_for, NULL AS owner",
+        "u.seq = notifications.seq",
+        "seq > $1 ORDER BY seq",
+        "e.seq = notifications.seq",
+    )
+}
+
 /// Makes the statement for a batch of rows in order, with their places in the queue, their events, and
 /// whether those that were not delivered are among the `undelivered`.
 fn select(queue: &str, undelivered: &str, after: &str, event: &str) -> SqlStr {
     let columns = rows::RECORD_COLUMNS;
     // Nothing but fixed text is in it.
     AssertSqlSafe(format!(
-        "SELECT n.*, e.body FROM ( \
-           SELECT {columns}, redrive, create_application, application_name, payload_start, payload_end, {queue}, \
-             CASE WHEN state IN ('dead', 'expired') \
-               THEN (SELECT u.seq FROM undelivered AS u WHERE {undelivered}) END AS undelivered \
-           FROM notifications WHERE {after} LIMIT {BATCH}) AS n \
-         LEFT JOIN events AS e ON {event} ORDER BY n.seq, n.customer"
+        "SELECT {columns}, redrive, create_application, application_name, {queue}, \
+           CASE WHEN state IN ('dead', 'expired') \
+             THEN (SELECT u.seq FROM undelivered AS u WHERE {undelivered}) END AS undelivered, \
+           (SELECT e.body FROM events AS e WHERE {event}) AS body \
+         FROM notifications WHERE {after} LIMIT {BATCH}"
     ))
     .into_sql_str()
 }

@@ -264,16 +264,12 @@ pub(super) async fn a_transaction_takes_few_large_events<F: Fixture>() {
         ..options(fixture.url())
     });
     let store = store.await.unwrap();
-    let post = |customer: &str, number: usize, size: usize| {
-        let id = format!("{customer} {number}");
-        store.accept(with_event(new(customer, &id), vec![b' '; size]), false)
-    };
-    let large = (0..64).map(|number| post("acme", number, 500_000));
-    join_all(large)
-        .await
-        .into_iter()
-        .for_each(|answer| drop(answer.unwrap()));
-    let with_large = std::mem::take(&mut *rows.0.lock().unwrap());
-    assert_eq!(with_large.iter().sum::<usize>(), 64);
-    assert!(with_large.iter().all(|rows| *rows <= 9), "{with_large:?}");
+    let accepts = (0..64).map(|number| {
+        let large = with_event(new("acme", &number.to_string()), vec![b' '; 500_000]);
+        accept(&store, large)
+    });
+    join_all(accepts).await;
+    let rows = rows.0.lock().unwrap();
+    assert_eq!(rows.iter().sum::<usize>(), 64);
+    assert!(rows.iter().all(|rows| *rows <= 9), "{rows:?}");
 }

@@ -52,7 +52,8 @@ async fn lease(
 ) -> Result<Taken<LeasedRow>, StoreError> {
     // The replica's own row is locked, so that nobody can find it expired meanwhile. How many rows fit is
     // looked at first, so that only those are locked; what is then locked in the place of others' is counted
-    // again. The length of an event is known without reading it.
+    // again. The length of an event is known without reading it;
+    // `OFFSET 0` has it looked up once.
     let found: Vec<LeasedOrNext> = sqlx::query_as(
         "WITH me AS MATERIALIZED ( \
            SELECT run FROM replicas WHERE run = $3 AND ends_at > now_ms() FOR KEY SHARE), \
@@ -62,7 +63,7 @@ async fn lease(
                WHERE e.customer = q.customer AND e.seq = q.seq), 0) AS size \
              FROM (SELECT customer, due_at, seq FROM queue \
                WHERE customer = $1 AND owner IS NULL AND due_at <= now_ms() AND EXISTS (SELECT 1 FROM me) \
-               ORDER BY due_at, seq LIMIT $2) AS q) AS sized), \
+               ORDER BY due_at, seq LIMIT $2) AS q OFFSET 0) AS sized), \
          due AS MATERIALIZED ( \
            SELECT customer, seq, due_at FROM queue \
            WHERE customer = $1 AND owner IS NULL AND due_at <= now_ms() AND EXISTS (SELECT 1 FROM me) \
@@ -70,7 +71,7 @@ async fn lease(
          fits AS MATERIALIZED ( \
            SELECT customer, seq, due_at, size, sum(size) OVER (ORDER BY due_at, seq) AS upto FROM ( \
              SELECT due.customer, due.seq, due.due_at, coalesce((SELECT octet_length(e.body) FROM events AS e \
-               WHERE e.customer = due.customer AND e.seq = due.seq), 0) AS size FROM due) AS sized), \
+               WHERE e.customer = due.customer AND e.seq = due.seq), 0) AS size FROM due OFFSET 0) AS sized), \
          leased AS ( \
            UPDATE queue AS q SET owner = $3, fence = nextval('lease_fence') \
            FROM fits WHERE q.customer = fits.customer AND q.seq = fits.seq AND fits.upto <= $4 \
