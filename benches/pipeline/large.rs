@@ -143,7 +143,8 @@ impl Backlog {
             ordered: true,
         };
         let service = Service::start(place, &Delivery::Off).await?;
-        let load = Load::new(place.address(), Template::post_of(bytes, "/notifications", ids), CLIENTS);
+        let template = Template::post_of(bytes, "/notifications", ids);
+        let load = Load::new(place.address(), template, CLIENTS).patient();
         load.full(End::Count(count)).await?;
         service.stop().await
     }
@@ -225,7 +226,7 @@ async fn live(
     let service = Service::start(&place, &Delivery::To(svix.url())).await?;
     let template = Template::post_of(bytes, "/notifications", settings.ids);
     let started = Instant::now();
-    let load = Load::new(place.address(), template, CLIENTS);
+    let load = Load::new(place.address(), template, CLIENTS).patient();
     let accepted = load.full(End::After(settings.leg)).await?;
     let (early, moved) = (svix.message_count(), service.moved()?);
     let delivered = wait(&service, &svix, accepted.answered).await?;
@@ -237,11 +238,12 @@ async fn live(
         compared_with: String::new(),
         ratio: None,
         remark: format!(
-            "{:.0} MB/s, p50 {:.0} ms, p99 {:.0} ms; until then {}; {early} delivered by then, {delivered} of {} after \
+            "{:.0} MB/s, p50 {:.0} ms, p99 {:.0} ms, refused {}; until then {}; {early} delivered by then, {delivered} of {} after \
              {elapsed:.1} s; {:.0} MiB at its peak; until the last delivery {}",
             accepted.rate() * bytes as f64 / 1e6,
             accepted.latency_ms(0.5),
             accepted.latency_ms(0.99),
+            accepted.refused,
             shown(&moved, all),
             accepted.answered,
             service.memory()?.peak,

@@ -16,6 +16,10 @@ use crate::event::Template;
 /// The largest answer that is understood, in bytes.
 const LARGEST_ANSWER: usize = 16 * 1024;
 
+/// How long a patient client waits where there is no room for its event, and how often it posts one again.
+const PAUSE: Duration = Duration::from_millis(10);
+const REPEATS: u32 = 3000;
+
 /// One kept connection.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -106,6 +110,8 @@ pub(crate) struct Outcome {
     pub(crate) answered: u64,
     /// From the first request to the last answer.
     pub(crate) elapsed: Duration,
+    /// How often there was no room for an event, which was posted again.
+    pub(crate) refused: u64,
     /// In microseconds, ascending.
     latencies: Vec<u32>,
 }
@@ -125,6 +131,7 @@ impl Outcome {
         latencies.sort_unstable();
         Self {
             answered: outcomes.iter().map(|outcome| outcome.answered).sum(),
+            refused: outcomes.iter().map(|outcome| outcome.refused).sum(),
             elapsed: outcomes
                 .iter()
                 .map(|outcome| outcome.elapsed)
@@ -149,6 +156,7 @@ pub(crate) struct Load {
     address: SocketAddr,
     template: Template,
     connections: usize,
+    patient: bool,
     next: Cell<u64>,
 }
 
@@ -158,7 +166,16 @@ impl Load {
             address,
             template,
             connections,
+            patient: false,
             next: Cell::new(0),
+        }
+    }
+
+    /// Posts an event again that there is no room for. Its latency counts from the first time.
+    pub(crate) fn patient(self) -> Self {
+        Self {
+            patient: true,
+            ..self
         }
     }
 
@@ -188,6 +205,8 @@ impl Load {
             slot: Cell::new(0),
             per_second,
             end,
+            patient: self.patient.then_some(self.address),
+            refused: Cell::new(0),
             latencies: RefCell::default(),
         };
         let template = &self.template;
@@ -204,6 +223,7 @@ impl Load {
         Ok(Outcome {
             answered: latencies.len() as u64,
             elapsed,
+            refused: run.refused.get(),
             latencies,
         })
     }
@@ -216,6 +236,9 @@ struct Run {
     slot: Cell<u64>,
     per_second: Option<f64>,
     end: End,
+    /// Where it is posted again, if it is.
+    patient: Option<SocketAddr>,
+    refused: Cell<u64>,
     latencies: RefCell<Vec<u32>>,
 }
 
@@ -225,14 +248,41 @@ impl Run {
             if due > Instant::now() {
                 tokio::time::sleep_until(due.into()).await;
             }
-            let (status, body) = connection.exchange(template.patch(self.first + slot)).await?;
-            if status != 202 {
-                bail!("answered {status}: {}", String::from_utf8_lossy(body));
+            let request = template.patch(self.first + slot);
+            match self.patient {
+                Some(address) => self.insist(&mut connection, request, address).await?,
+                None => {
+                    let (status, body) = connection.exchange(request).await?;
+                    if status != 202 {
+                        bail!("answered {status}: {}", String::from_utf8_lossy(body));
+                    }
+                }
             }
             let micros = u32::try_from(due.elapsed().as_micros())?;
             self.latencies.borrow_mut().push(micros);
         }
         Ok(())
+    }
+
+    /// Posts a request until it is taken. What has no room is answered before it is read, so that the answer may
+    /// get lost.
+    async fn insist(
+        &self,
+        connection: &mut Connection,
+        request: &[u8],
+        address: SocketAddr,
+    ) -> anyhow::Result<()> {
+        for _ in 0..REPEATS {
+            match connection.exchange(request).await {
+                Ok((202, _)) => return Ok(()),
+                Ok((503, _)) | Err(_) => {}
+                Ok((status, body)) => bail!("answered {status}: {}", String::from_utf8_lossy(body)),
+            }
+            self.refused.set(self.refused.get() + 1);
+            tokio::time::sleep(PAUSE).await;
+            *connection = Connection::open(address).await?;
+        }
+        bail!("there is no room for an event");
     }
 
     /// Returns the next request and when it is to go out.
