@@ -273,8 +273,8 @@ fn filters(rows: i64) -> anyhow::Result<Vec<(&'static str, Filter)>> {
         ("one id of the caller", "evt_77777"),
         ("an id that is not there", "evt_x"),
     ] {
-        let event_id = Some(id.to_owned());
-        filters.push((what, Filter { event_id, ..all() }));
+        let event_ids = vec![id.to_owned()];
+        filters.push((what, Filter { event_ids, ..all() }));
     }
     Ok(filters)
 }

@@ -1,5 +1,6 @@
 //! The composition root: builds everything from a configuration, runs it until it is told to stop.
 
+mod applications;
 mod instruments;
 mod reload;
 mod secrets;
@@ -84,6 +85,7 @@ impl App {
         }
         let settings = settings::pipeline(&config)?;
         let intake = Arc::new(settings::intake(&config)?);
+        applications::check(&config.customers, &intake.routing)?;
         let traces = traces::start(&config, &settings)?;
         let listener = TcpListener::bind(&config.server.listen)
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
@@ -110,6 +112,7 @@ impl App {
             .follow_settings()
             .await
             .context("cannot read what is set for customers")?;
+        applications::warn_of_moved(&config.customers, &intake.routing, store.directory());
         let (dead, deaths) = mpsc::unbounded_channel();
         let bounds = PipelineBounds {
             max_ready: config.delivery.max_ready,

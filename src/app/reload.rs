@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::instruments::machine_now;
-use super::{ConfigSource, settings};
+use super::{ConfigSource, applications, settings};
 use crate::actors::Pipeline;
 use crate::config::{Config, Level};
 use crate::http::Intake;
@@ -78,8 +78,10 @@ impl Watcher {
             anyhow::bail!("{}", missing.join("; "));
         }
         let (settings, intake) = (settings::pipeline(&in_place)?, settings::intake(&in_place)?);
+        applications::check(&new.customers, &intake.routing)?;
         let later = self.started.changes_needing_restart(&new);
-        self.directory.lay_over(new.customers);
+        self.directory.lay_over(new.customers.clone());
+        applications::warn_of_moved(&new.customers, &intake.routing, &self.directory);
         pipeline.reconfigure(Arc::new(settings));
         self.intake.send_replace(Arc::new(intake));
         telemetry::set_level(level(new.log.level));

@@ -151,13 +151,14 @@ fn read(
         .event_id(&intake.key, header_key)
         .map_err(EnvelopeErrors::from)?;
     let (customer, customer_rule) = decision::find_customer(&envelope, &intake, &caller)?;
-    let set = gateway.store.directory().customer(&customer);
+    let directory = gateway.store.directory();
+    let set = directory.customer(&customer);
     if set.as_ref().is_some_and(|set| set.is_held()) {
         return Err(unreadable(&customer));
     }
     let named = decision::find_application(&envelope, &intake, &caller)?;
     let Decided { route, verdict } =
-        decision::decide(&envelope, body, &customer, set.as_deref(), named, &intake)?;
+        decision::decide(&envelope, body, &customer, set.as_deref(), named, &intake, directory)?;
     let payload = match intake.payload {
         PayloadForm::Event => 0..body.len(),
         PayloadForm::Data => envelope.payload.clone(),

@@ -35,6 +35,8 @@ pub enum Code {
     SetByFile,
     /// Customers' notifications go through the account.
     AccountInUse,
+    /// Another customer's events go to the application.
+    ApplicationInUse,
     /// The account cannot be used as it stands.
     AccountUnusable,
     /// There is a key of this name.
@@ -96,6 +98,7 @@ impl Code {
             Self::PreconditionFailed => "precondition_failed",
             Self::SetByFile => "set_by_file",
             Self::AccountInUse => "account_in_use",
+            Self::ApplicationInUse => "application_in_use",
             Self::AccountUnusable => "account_unusable",
             Self::KeyExists => "key_exists",
             Self::LastAdminKey => "last_admin_key",
@@ -140,6 +143,7 @@ impl Code {
             Self::ContentConflict
             | Self::SetByFile
             | Self::AccountInUse
+            | Self::ApplicationInUse
             | Self::AccountUnusable
             | Self::KeyExists
             | Self::LastAdminKey

@@ -54,6 +54,7 @@ pub(super) fn check(
         return Ok(Checked {
             document: json!(account),
             sealed: None,
+            moves: Vec::new(),
         });
     };
     account.token = Some(last_four(&given));
@@ -74,6 +75,7 @@ pub(super) fn check(
     Ok(Checked {
         document: json!(account),
         sealed: (!is_known).then_some(sealed),
+        moves: Vec::new(),
     })
 }
 

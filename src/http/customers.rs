@@ -8,8 +8,8 @@ use super::auth::{self, Scope};
 use super::document_shapes::DocumentOut;
 use super::gateway::Gateway;
 use super::one_customer::{Named, of_file};
-use super::pages;
 use super::problem::{Code, Problem};
+use super::{documents, moves, pages};
 use crate::domain::Customer;
 use crate::store::{Expected, SettingKind, SettingQuery};
 
@@ -115,6 +115,8 @@ pub(super) async fn delete(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let customer = Named::to_write(&request, &gateway, &path, Scope::Admin)?;
+    documents::follow(&gateway).await;
+    moves::refuse(&gateway, &customer.moves(None)).await?;
     customer.place().delete(&request).await
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::auth::{self, Caller};
 use super::gateway::Intake;
 use super::problem::{Code, Problem, shown};
-use crate::domain::{Customer, fits_svix_id};
+use crate::domain::{AccountName, Customer, fits_svix_id};
 use crate::envelope::{Envelope, EnvelopeCode, EnvelopeError, EnvelopeErrors};
 use crate::policy::{FilterInput, Route, Verdict};
-use crate::store::KnownCustomer;
+use crate::store::{Directory, KnownCustomer};
 
 /// How the customer was found where the caller's key is for one alone, beside the pointers, which begin with `/`.
 const OF_KEY: &str = "key";
@@ -29,9 +29,14 @@ pub(super) fn decide(
     known: Option<&KnownCustomer>,
     named: Option<Arc<str>>,
     intake: &Intake,
+    directory: &Directory,
 ) -> Result<Decided, Problem> {
     let settings = known.map(|known| &known.settings);
-    let route = intake.routing.resolve(customer, settings, named);
+    let operators = &intake.routing.account;
+    let is_set = |account: &AccountName| {
+        directory.is_set_for_another(customer.as_str(), account, operators, &[customer])
+    };
+    let route = intake.routing.resolve(customer, settings, named, is_set);
     let route = route.ok_or_else(|| {
         let name = shown(customer.as_str());
         let detail = format!("customer {name} is not known here, and unknown customers are refused");

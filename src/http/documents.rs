@@ -12,6 +12,7 @@ use super::auth::Caller;
 use super::document_bodies::{Document, read};
 use super::document_shapes::{DocumentOut, VersionOut, parse};
 use super::gateway::Gateway;
+use super::moves::{self, Move};
 use super::problem::{Code, Problem, shown};
 use super::{body, condition};
 use crate::actors::messages::FollowSettings;
@@ -37,6 +38,8 @@ pub(super) struct Checked {
     pub(super) document: Value,
     /// The secrets from now on, where they change.
     pub(super) sealed: Option<Sealed>,
+    /// Customers whose events would go elsewhere; none of them may be there.
+    pub(super) moves: Vec<Move>,
 }
 
 /// Reads what a resource may say, in place of what is there.
@@ -190,6 +193,7 @@ impl Place<'_> {
             }
             let document = make(there.as_ref())?;
             let checked = (self.check)(&document, there.as_ref())?;
+            moves::refuse(self.gateway, &checked.moves).await?;
             let seen = there
                 .as_ref()
                 .map_or(Expected::Absent, |there| Expected::Version(there.version));
@@ -205,7 +209,7 @@ impl Place<'_> {
 
     fn change_to(&self, checked: Option<Checked>, cause: SettingCause, expected: Expected) -> SettingChange {
         let (document, sealed) = match checked {
-            Some(Checked { document, sealed }) => (Some(document.to_string()), sealed),
+            Some(Checked { document, sealed, .. }) => (Some(document.to_string()), sealed),
             None => (None, None),
         };
         SettingChange {

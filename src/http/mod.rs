@@ -24,6 +24,7 @@ mod history;
 mod keys;
 mod list;
 mod metrics;
+mod moves;
 mod one_customer;
 mod pages;
 mod parameters;

@@ -9,6 +9,7 @@ use super::document_bodies::{self, Document};
 use super::document_shapes::DocumentOut;
 use super::documents::{Checked, Place};
 use super::gateway::Gateway;
+use super::moves::{self, Move};
 use super::problem::{Code, Problem, shown};
 use super::{condition, self_service};
 use crate::domain::{AccountName, Customer};
@@ -82,7 +83,7 @@ impl<'a> Named<'a> {
         let place = Place {
             check: Box::new(|document, there| {
                 self_service::check(&patch, document, there, &bounds)?;
-                check(self.gateway, document)
+                self.check(document)
             }),
             ..self.place()
         };
@@ -124,33 +125,39 @@ impl<'a> Named<'a> {
             kind: SettingKind::Customer,
             name: self.name.as_str(),
             caller: self.caller.clone(),
-            check: Box::new(|document, _| check(self.gateway, document)),
+            check: Box::new(|document, _| self.check(document)),
         }
     }
-}
 
-fn check(gateway: &Gateway, document: &Document) -> Result<Checked, Problem> {
-    let settings = CustomerSettings::check(document).map_err(document_bodies::refuse)?;
-    if let Some(name) = settings.account.as_deref() {
-        let account = AccountName::new(name);
-        if account != gateway.intake().routing.account
-            && gateway.store.directory().account(&account).is_none()
-            // The customer makes it.
-            && !settings.self_service.contains(&Own::Account)
-        {
-            return Err(document_bodies::refuse(vec![SettingFault {
-                pointer: "/account".to_owned(),
-                detail: format!(
-                    "{} is no account that is set; it can be made with PUT /accounts/{name}",
-                    shown(name)
-                ),
-            }]));
+    fn check(&self, document: &Document) -> Result<Checked, Problem> {
+        let settings = CustomerSettings::check(document).map_err(document_bodies::refuse)?;
+        if let Some(name) = settings.account.as_deref() {
+            let account = AccountName::new(name);
+            if account != self.gateway.intake().routing.account
+                && self.gateway.store.directory().account(&account).is_none()
+                // The customer makes it.
+                && !settings.self_service.contains(&Own::Account)
+            {
+                return Err(document_bodies::refuse(vec![SettingFault {
+                    pointer: "/account".to_owned(),
+                    detail: format!(
+                        "{} is no account that is set; it can be made with PUT /accounts/{name}",
+                        shown(name)
+                    ),
+                }]));
+            }
         }
+        Ok(Checked {
+            document: json!(settings),
+            sealed: None,
+            moves: self.moves(Some(&settings)),
+        })
     }
-    Ok(Checked {
-        document: json!(settings),
-        sealed: None,
-    })
+
+    /// Returns whose events would go to another application if this were set for the customer, or nothing.
+    pub(super) fn moves(&self, settings: Option<&CustomerSettings>) -> Vec<Move> {
+        moves::of(&self.name, settings, &self.gateway.intake().routing, self.gateway.store.directory())
+    }
 }
 
 /// What is told of a customer for whom a file says what is set.

@@ -16,7 +16,7 @@ use super::problem::{Code, Problem, shown};
 use crate::domain::{Customer, EventId, NotificationId, State, Timestamp};
 use crate::envelope::{Envelope, Limits};
 use crate::policy::{CustomerSettings, SettingFault};
-use crate::store::{Filter, KnownCustomer, Narrowing, Page, Record};
+use crate::store::{Directory, Filter, KnownCustomer, Narrowing, Page, Record};
 
 /// How many events are looked at where the request does not say, and at most.
 const LAST: (u64, u64) = (100, 500);
@@ -123,19 +123,25 @@ async fn judge(
         return Ok(Fate::Unreadable);
     };
     let _held = gateway.hold(event.len())?;
-    let intake = gateway.intake();
-    let judged = web::block(move || fate(&event.into(), &customer, &proposed, &intake)).await;
+    let (intake, directory) = (gateway.intake(), gateway.store.directory().clone());
+    let judged = web::block(move || fate(&event.into(), &customer, &proposed, &intake, &directory)).await;
     judged.map_err(|_| Problem::new(Code::Stopping, "the service is stopping").retry_after(1))
 }
 
-fn fate(event: &Bytes, customer: &Customer, proposed: &KnownCustomer, intake: &Intake) -> Fate {
+fn fate(
+    event: &Bytes,
+    customer: &Customer,
+    proposed: &KnownCustomer,
+    intake: &Intake,
+    directory: &Directory,
+) -> Fate {
     let Ok(envelope) = Envelope::read(event, Limits::default()) else {
         return Fate::Unreadable;
     };
     let Ok(named) = decision::find_application(&envelope, intake, &Caller::default()) else {
         return Fate::Refused;
     };
-    match decision::decide(&envelope, event, customer, Some(proposed), named, intake) {
+    match decision::decide(&envelope, event, customer, Some(proposed), named, intake, directory) {
         Ok(Decided { route, verdict }) => Fate::Goes(FateOut {
             filtered: verdict.as_ref().is_some_and(|verdict| !verdict.passes),
             filter: verdict.map(|verdict| verdict.clause.to_string()),

@@ -46,12 +46,14 @@ pub struct Route {
 
 impl Routing {
     /// Finds the application of a notification: the one that the event `names`, or that is set for its customer,
-    /// or that of customers for whom none is set. Nothing where it is refused.
+    /// or that of customers for whom none is set. Nothing where it is refused. `is_set` tells whether the application
+    /// of the customer's name is set for another one in an account.
     pub fn resolve(
         &self,
         customer: &Customer,
         set: Option<&CustomerSettings>,
         names: Option<Arc<str>>,
+        is_set: impl Fn(&AccountName) -> bool,
     ) -> Option<Route> {
         let account = self.account_of(set);
         let known = |application: Arc<str>, rule| Route {
@@ -66,9 +68,10 @@ impl Routing {
         if let Some(application) = set.and_then(|set| set.application.as_deref()) {
             return Some(known(application.into(), ApplicationRule::Set));
         }
+        let own = || self.own(customer, set, is_set(&account));
         // The default application is not there for other accounts.
         if account != self.account {
-            return Some(self.own(customer, set));
+            return Some(own());
         }
         let default = || {
             let application = self.default_application.clone();
@@ -76,15 +79,15 @@ impl Routing {
         };
         match self.unknown_customers {
             UnknownCustomers::ToDefault => default(),
-            UnknownCustomers::EachItsOwn => Some(self.own(customer, set)),
+            UnknownCustomers::EachItsOwn => Some(own()),
             UnknownCustomers::Refused if *customer == self.default_customer => default(),
-            UnknownCustomers::Refused if set.is_some() => default().or_else(|| Some(self.own(customer, set))),
+            UnknownCustomers::Refused if set.is_some() => default().or_else(|| Some(own())),
             UnknownCustomers::Refused => None,
         }
     }
 
     /// Returns the account that a customer's notifications go through.
-    fn account_of(&self, set: Option<&CustomerSettings>) -> AccountName {
+    pub fn account_of(&self, set: Option<&CustomerSettings>) -> AccountName {
         let own = set.and_then(|set| set.account.as_deref());
         own.map_or_else(|| self.account.clone(), AccountName::new)
     }
@@ -94,27 +97,45 @@ impl Routing {
         self.unknown_customers != UnknownCustomers::Refused || *customer == self.default_customer
     }
 
-    /// Returns a customer's own application, which is made where it is not there.
-    fn own(&self, customer: &Customer, set: Option<&CustomerSettings>) -> Route {
-        let name = set.and_then(|set| set.name.as_deref());
-        let name = name.unwrap_or(customer.as_str());
+    /// Returns a customer's own application, which is made where it is not there: its name where Svix takes that as a
+    /// uid and it is no other application's, else a digest.
+    fn own(&self, customer: &Customer, set: Option<&CustomerSettings>, is_set: bool) -> Route {
+        let (uid, account) = (customer.as_str(), self.account_of(set));
+        let is_default = account == self.account && self.default_application.as_deref() == Some(uid);
+        let is_free = is_uid(uid) && !is_default && !is_set;
+        let name = set.and_then(|set| set.name.as_deref()).unwrap_or(uid);
         Route {
-            account: self.account_of(set),
-            application: own(customer),
+            account,
+            application: if is_free {
+                uid.into()
+            } else {
+                EventId::of_parts(&[uid]).as_str().into()
+            },
             create_as: Some(self.application_name.replace("{name}", name).into()),
             rule: ApplicationRule::PerCustomer,
         }
     }
+
+    /// Tells whether a customer's notifications go to the application of its name in an account, as long as that is
+    /// set for nobody else: for whom it is set then gets what was another's.
+    pub fn owns_its_name(
+        &self,
+        customer: &Customer,
+        set: Option<&CustomerSettings>,
+        account: &AccountName,
+    ) -> bool {
+        let route = self.resolve(customer, set, None, |_| false);
+        route.is_some_and(|route| {
+            route.rule == ApplicationRule::PerCustomer
+                && route.account == *account
+                && *route.application == *customer.as_str()
+        })
+    }
 }
 
-/// Returns a customer's own application: its name where Svix takes that as a uid, else a digest.
-fn own(customer: &Customer) -> Arc<str> {
-    let name = customer.as_str();
-    if fits_svix_id(name) && !name.starts_with("app_") {
-        name.into()
-    } else {
-        EventId::of_parts(&[name]).as_str().into()
-    }
+/// Tells whether Svix takes a name as a uid, and it looks like no id of Svix's own and like no digest.
+fn is_uid(name: &str) -> bool {
+    fits_svix_id(name) && !name.starts_with("app_") && !EventId::from_stored(name).is_digest()
 }
 
 #[cfg(test)]
@@ -207,7 +228,7 @@ mod tests {
             ),
         ];
         for (routing, name, set, names, right, why) in table {
-            let route = routing.resolve(&customer(name), set, names.map(Into::into));
+            let route = routing.resolve(&customer(name), set, names.map(Into::into), |_| false);
             let found = route
                 .as_ref()
                 .map(|route| (&*route.application, route.create_as.as_deref(), route.rule));
@@ -226,12 +247,81 @@ mod tests {
             (&explicit, "default", "shared", "the operator's own"),
             (&mapped, "default", "app_7", "none is set"),
         ] {
-            let route = to_default.resolve(&customer("acme"), Some(set), None).unwrap();
+            let route = to_default
+                .resolve(&customer("acme"), Some(set), None, |_| false)
+                .unwrap();
             assert_eq!((route.account.as_str(), &*route.application), (account, application), "{why}");
         }
-        for odd in ["app_1", "Äpfel & Söhne"] {
-            let route = own.resolve(&customer(odd), None, None).unwrap();
-            assert!(fits_svix_id(&route.application) && !route.application.starts_with("app_"), "{odd}");
+    }
+
+    #[test]
+    fn no_customer_s_own_application_is_another_one_s() {
+        let routing = routing(UnknownCustomers::EachItsOwn, Some("shared"));
+        let (here, there) = (AccountName::new("default"), AccountName::new("there"));
+        let application = |name: &str, account: &AccountName, is_set: Option<&AccountName>| {
+            let set = CustomerSettings {
+                account: Some(account.as_str().to_owned()),
+                ..CustomerSettings::default()
+            };
+            let route = routing.resolve(&customer(name), Some(&set), None, |asked| Some(asked) == is_set);
+            route.unwrap().application.to_string()
+        };
+        let of_odd = application("Äpfel", &here, None);
+        let table = [
+            ("acme", &here, None, true, "nothing else is called so"),
+            ("acme", &here, Some(&there), true, "nothing else in its account"),
+            ("acme", &here, Some(&here), false, "another's is set to that"),
+            ("acme", &there, Some(&there), false, "the same elsewhere"),
+            ("shared", &here, None, false, "the default application"),
+            ("shared", &there, None, true, "which no other account has"),
+            ("app_1", &here, None, false, "an id of Svix's"),
+            ("Äpfel", &here, None, false, "no uid"),
+            (&of_odd, &here, None, false, "the own application of a customer with an odd name"),
+            ("sha256_", &here, None, false, "what begins like that"),
+        ];
+        let mut seen = std::collections::HashMap::new();
+        for (name, account, is_set, is_plain, why) in table {
+            let found = application(name, account, is_set);
+            assert_eq!(found == name, is_plain, "{why}");
+            assert!(is_plain || (fits_svix_id(&found) && found.starts_with("sha256_")), "{why}");
+            assert_eq!(*seen.entry(found).or_insert(name), name, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_customer_owns_the_application_of_its_name_where_it_would_go_there() {
+        let set = |application: Option<&str>, account: Option<&str>| CustomerSettings {
+            application: application.map(Into::into),
+            account: account.map(Into::into),
+            ..CustomerSettings::default()
+        };
+        let (own, to_default) = (UnknownCustomers::EachItsOwn, UnknownCustomers::ToDefault);
+        let refused = UnknownCustomers::Refused;
+        let table = [
+            (own, "acme", None, "default", true, "nothing is set for it"),
+            (own, "acme", Some(set(None, None)), "default", true, "nor its application"),
+            (
+                own,
+                "acme",
+                Some(set(None, Some("default"))),
+                "default",
+                true,
+                "the operator's account by name",
+            ),
+            (own, "acme", Some(set(None, Some("there"))), "default", false, "it is in another account"),
+            (own, "acme", Some(set(None, Some("there"))), "there", true, "in that one"),
+            (own, "acme", Some(set(Some("x"), None)), "default", false, "another one is set for it"),
+            (own, "acme", Some(set(Some("acme"), None)), "default", false, "it is set, and stays"),
+            (own, "shared", None, "default", false, "it has another one already"),
+            (own, "app_1", None, "default", false, "an id is nobody's own"),
+            (to_default, "acme", None, "default", false, "it goes to the default application"),
+            (to_default, "acme", Some(set(None, Some("there"))), "there", true, "but not from there"),
+            (refused, "acme", None, "default", false, "there is no such customer"),
+        ];
+        for (unknown, name, set, account, right, why) in table {
+            let routing = routing(unknown, Some("shared"));
+            let owns = routing.owns_its_name(&customer(name), set.as_ref(), &AccountName::new(account));
+            assert_eq!(owns, right, "{why}");
         }
     }
 }

@@ -23,8 +23,8 @@ const READ: i64 = 20_000;
 /// Which notifications a page has.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// The id at Svix or the caller's id.
-    pub event_id: Option<String>,
+    /// What the id at Svix or the caller's is one of; empty where it may be any.
+    pub event_ids: Vec<String>,
     /// Where they stand.
     pub state: Option<State>,
     /// What else they are narrowed by.
@@ -37,7 +37,7 @@ pub struct Filter {
 
 impl Filter {
     fn source<DB: Dialect>(&self) -> Source {
-        if self.event_id.is_some() {
+        if !self.event_ids.is_empty() {
             return ALL;
         }
         if self.narrowing.words.is_some() {
@@ -74,7 +74,7 @@ impl Filter {
         let others = others || from.is_some() || to.is_some();
         let of_state = self.state.is_some() && self.narrowing.words.is_none();
         let of_customer = self.narrowing.customer.is_some() && self.narrowing.words.is_some();
-        self.event_id.is_none() && (others || of_state || of_customer)
+        self.event_ids.is_empty() && (others || of_state || of_customer)
     }
 
     /// Returns the span of all rows that the cursor has not passed.
@@ -127,7 +127,7 @@ impl Filter {
     {
         let source = self.source::<DB>();
         let columns = rows::record_columns();
-        let undelivered = self.event_id.is_none() && self.is_about_undelivered();
+        let undelivered = self.event_ids.is_empty() && self.is_about_undelivered();
         if undelivered && !self.narrowing.has_times() {
             // The rows of the page are found first, so that only theirs are read.
             let mut query = QueryBuilder::new(format!("SELECT {columns} FROM ("));
@@ -142,12 +142,14 @@ impl Filter {
             return query;
         }
         push_span(&mut query, &columns, &from, source.seq, span);
-        if let Some(event_id) = &self.event_id {
-            query.push(" AND (n.event_key = ").push_bind(event_id.clone());
-            query
-                .push(" OR (n.event_id <> n.event_key AND n.event_id = ")
-                .push_bind(event_id.clone())
-                .push("))");
+        for (place, event_id) in self.event_ids.iter().enumerate() {
+            query.push(if place == 0 { " AND (" } else { " OR " });
+            query.push("n.event_key = ").push_bind(event_id.clone());
+            query.push(" OR (n.event_id <> n.event_key AND n.event_id = ");
+            query.push_bind(event_id.clone()).push(")");
+        }
+        if !self.event_ids.is_empty() {
+            query.push(")");
         }
         self.narrowing.push_all(&mut query, self.state);
         self.push_end(&mut query, source.seq);

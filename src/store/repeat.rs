@@ -12,7 +12,7 @@ impl Store {
     /// When the store cannot be read.
     pub async fn find_known(&self, new: &NewNotification) -> Result<Option<Existing>, StoreError> {
         let mut filter = Filter {
-            event_id: Some(new.event_key.as_str().to_owned()),
+            event_ids: vec![new.event_key.as_str().to_owned()],
             limit: 2,
             ..Filter::default()
         };

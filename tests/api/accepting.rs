@@ -86,7 +86,7 @@ async fn members_may_go_by_their_other_names_and_the_id_may_come_in_a_header() {
 #[actix_web::test]
 async fn an_id_that_svix_would_not_take_goes_out_as_a_stable_digest() {
     let app = TestApp::start(&[]).await;
-    for id in ["msg_1", "auto_1", "with space", "ünïcode"] {
+    for id in ["msg_1", "auto_1", "sha256_1", "with space", "ünïcode"] {
         let one = app.client.post(&event(id)).await;
         let two = app.client.post(&event(id)).await;
         assert_eq!((one.status, two.status), (202, 202), "{id}");
@@ -103,8 +103,36 @@ async fn an_id_that_svix_would_not_take_goes_out_as_a_stable_digest() {
             ))
             .await;
         assert_eq!(page.body["data"][0]["id"], one.body["id"], "{id} is found by what the caller calls it");
+        let at_svix = one.body["eventId"].as_str().unwrap();
+        let page = app.client.get(&format!("/notifications?eventId={at_svix}")).await;
+        assert_eq!(page.body["data"][0]["id"], one.body["id"], "and by what Svix does: {id}");
     }
-    eventually("all are delivered", async || app.client.stat("delivered").await == 4).await;
+    eventually("all are delivered", async || app.client.stat("delivered").await == 5).await;
+}
+
+#[actix_web::test]
+async fn no_customer_can_take_the_id_under_which_another_s_event_goes_out() {
+    // What another's event would go out under is learnt where the same two meet beforehand.
+    let rehearsal = TestApp::start(&[]).await;
+    let event = |id: &str, customer: &str| json!({"id": id, "type": "a.b", "data": {"of": customer}, "project": customer});
+    rehearsal.client.post(&event("invoice_1001", "mallory")).await;
+    let digest = rehearsal.client.post(&event("invoice_1001", "globex")).await.body["eventId"].take();
+    let digest = digest.as_str().unwrap();
+    assert!(digest.starts_with("sha256_"), "{digest}");
+
+    let app = TestApp::start(&[]).await;
+    let mut ids = Vec::new();
+    for (id, customer) in [
+        ("invoice_1001", "mallory"),
+        (digest, "mallory"),
+        ("invoice_1001", "globex"),
+    ] {
+        let answer = app.client.post(&event(id, customer)).await;
+        assert_eq!(answer.status, 202);
+        ids.push(answer.body["eventId"].as_str().unwrap().to_owned());
+    }
+    eventually("all are delivered", async || app.client.stat("delivered").await == 3).await;
+    assert_eq!(app.sandbox.message_count(), 3, "{ids:?}");
 }
 
 #[actix_web::test]

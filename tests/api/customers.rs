@@ -310,3 +310,95 @@ async fn a_filter_that_cannot_be_is_refused_with_the_place_of_the_mistake() {
     let detail = answer.body["errors"][1]["detail"].as_str().unwrap();
     assert!(detail.contains("line 2, column 9; byte 22"), "{detail}");
 }
+
+#[actix_web::test]
+async fn no_customer_gets_its_events_into_an_application_of_another_one() {
+    let settings = [
+        ("ROUTING__UNKNOWN_CUSTOMER", "app_per_customer"),
+        ("SVIX__APP_ID", "shared"),
+    ];
+    let app = TestApp::start(&settings).await;
+    let client = &app.client;
+    set(client, "mapped", json!({"application": "globex"})).await;
+    let application = async |customer: &str| {
+        let id = post(client, customer, &format!("evt_{customer}")).await;
+        found(client, &id).await["application"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let of_odd = application("Äpfel").await;
+    assert_eq!(application("mapped").await, "globex");
+    assert_eq!(application("acme").await, "acme", "nobody else's");
+    let mut seen = vec![
+        "globex".to_owned(),
+        "acme".to_owned(),
+        "shared".to_owned(),
+        of_odd.clone(),
+    ];
+    for customer in ["globex", "shared", &of_odd, "sha256_1"] {
+        let application = application(customer).await;
+        assert!(!seen.contains(&application), "{customer} goes to {application}");
+        let preview = format!("/customers/{customer}/preview");
+        let preview = client
+            .send_json("POST", &preview, &json!({"settings": {}}))
+            .await
+            .body;
+        assert_eq!((&preview["lookedAt"], &preview["same"]), (&json!(1), &json!(1)), "{preview}");
+        seen.push(application);
+    }
+    // Who is to share one, for that one it is set.
+    set(client, "also", json!({"application": "globex"})).await;
+    assert_eq!(application("also").await, "globex");
+}
+
+#[actix_web::test]
+async fn nobody_s_events_are_moved_by_what_is_set_for_another() {
+    let app = TestApp::start(&[("ROUTING__UNKNOWN_CUSTOMER", "app_per_customer")]).await;
+    let client = &app.client;
+    let application = async |customer: &str, id: &str| {
+        let id = post(client, customer, id).await;
+        found(client, &id).await["application"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let to = |application: &str| json!({"application": application});
+    set(client, "acme", to("acme-1")).await;
+    set(client, "acme", json!({})).await;
+    assert_eq!(application("busy", "evt_1").await, "busy");
+    set(client, "known", json!({"name": "Known"})).await;
+    let patch = async |customer: &str, patch: &serde_json::Value| {
+        client
+            .send_json("PATCH", &format!("/customers/{customer}"), patch)
+            .await
+    };
+    for name in ["busy", "known"] {
+        let why = "its events would go elsewhere";
+        assert_problem(&put(client, "acme", to(name)).await, 409, "application_in_use", why);
+        assert_problem(&patch("acme", &to(name)).await, 409, "application_in_use", why);
+    }
+    assert_eq!(application("busy", "evt_2").await, "busy");
+    // Where it is set for both, they share it.
+    set(client, "busy", to("busy")).await;
+    set(client, "acme", to("busy")).await;
+    assert_eq!(application("busy", "evt_3").await, "busy");
+
+    // The same the other way round: who came later has another one, and keeps it.
+    set(client, "first", to("late")).await;
+    let own = application("late", "evt_1").await;
+    assert!(own.starts_with("sha256_"), "{own}");
+    let deleted = client.request("DELETE", "/customers/first").await;
+    assert_problem(&deleted, 409, "application_in_use", "it would get that of its name");
+    for (settings, why) in [(to("other"), "by another one"), (json!({}), "by none")] {
+        assert_problem(&put(client, "first", settings).await, 409, "application_in_use", why);
+    }
+    let back = client
+        .send_json("POST", "/customers/first/rollback", &json!({"version": 1}))
+        .await;
+    assert_eq!(back.status, 200, "what changes nothing is let through");
+    assert_eq!(patch("first", &json!({"name": "First"})).await.status, 200, "and what else is set");
+    set(client, "late", to(&own)).await;
+    assert_eq!(client.request("DELETE", "/customers/first").await.status, 204);
+    assert_eq!(application("late", "evt_2").await, own);
+}

@@ -1,5 +1,6 @@
 //! What accepting must do.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use futures_util::future::{join, join_all};
 
 use super::Fixture;
-use crate::domain::{Customer, Notification, State, Timestamp};
+use crate::domain::{Customer, EventId, Notification, State, Timestamp};
 use crate::store::examples::{accept, customer, eventually, find, new, options, post_known, with_event};
 use crate::store::{Accepted, Existing, Filter, Narrowing, NewNotification, Store, StoreOptions, Watch};
 
@@ -162,7 +163,7 @@ async fn found_ids<F: Fixture>(
     };
     let page = store
         .list(Filter {
-            event_id: Some("evt_1".to_owned()),
+            event_ids: vec!["evt_1".to_owned()],
             limit: 10,
             ..Filter::default()
         })
@@ -174,7 +175,7 @@ async fn found_ids<F: Fixture>(
     for notification in [one, other] {
         let id = notification.event_id.as_str().to_owned();
         let filter = Filter {
-            event_id: Some(id.clone()),
+            event_ids: vec![id.clone()],
             narrowing: Narrowing {
                 customer: Some(notification.customer),
                 ..Narrowing::default()
@@ -205,6 +206,78 @@ pub(super) async fn customers_with_applications_of_their_own_keep_their_ids<F: F
     };
     for at_once in [false, true] {
         assert_eq!(found_ids::<F>(own("acme"), own("globex"), at_once).await, ["evt_1", "evt_1"]);
+    }
+}
+
+/// Keys that stand for another's where they are taken: what a caller may send, and what rows of earlier times may have.
+fn taken_keys() -> [EventId; 4] {
+    let digest = EventId::displaced("globex", "invoice_1001", 0);
+    [
+        EventId::of_caller(digest.as_str()),
+        // The parts of a key may be chosen by the caller.
+        EventId::of_parts(&["globex", "invoice_1001"]),
+        digest,
+        EventId::displaced("globex", "invoice_1001", 1),
+    ]
+}
+
+pub(super) async fn no_two_events_of_an_application_have_one_id<F: Fixture>() {
+    let chosen = |event_key: EventId| NewNotification {
+        event_key,
+        ..new("initech", "chosen")
+    };
+    for at_once in [false, true] {
+        let fixture = F::fresh().await;
+        let store = fixture.open().await;
+        let mut posts = vec![new("acme", "invoice_1001")];
+        posts.extend(taken_keys().map(chosen));
+        posts.push(new("globex", "invoice_1001"));
+        // Its key is the id under which another one's event went out.
+        posts.push(chosen(EventId::displaced("globex", "invoice_1001", 2)));
+        let mut accepted = Vec::new();
+        if at_once {
+            accepted = join_all(posts.into_iter().map(|new| accept(&store, new))).await;
+        } else {
+            for new in posts {
+                accepted.push(accept(&store, new).await);
+            }
+        }
+        let ids: HashSet<&str> = accepted.iter().map(|all| all.event_id.as_str()).collect();
+        assert_eq!(ids.len(), accepted.len(), "at once: {at_once}; {accepted:#?}");
+        for notification in &accepted {
+            let record = find(&store, notification.id).await;
+            assert_eq!(record.event_id, notification.event_id, "it keeps the id that it was stored with");
+        }
+        let again = post_known(&store, new("globex", "invoice_1001")).await;
+        assert_eq!((again.id, &again.event_id), (accepted[5].id, &accepted[5].event_id));
+    }
+}
+
+pub(super) async fn many_customers_of_an_application_may_use_the_same_ids_at_once<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    let posts =
+        (0..300).map(|number| new(&format!("customer-{}", number % 3), &format!("evt_{}", number / 3)));
+    let accepted = join_all(posts.map(|new| accept(&store, new))).await;
+    let ids: HashSet<&str> = accepted.iter().map(|all| all.event_id.as_str()).collect();
+    assert_eq!(ids.len(), 300);
+}
+
+pub(super) async fn what_is_repeated_at_once_is_answered_with_its_state<F: Fixture>() {
+    let fixture = F::fresh().await;
+    let store = fixture.open().await;
+    for (filtered, right) in [(true, State::Filtered), (false, State::Queued)] {
+        for round in 0..20 {
+            let post = NewNotification {
+                filtered,
+                ..new("acme", &format!("evt_{filtered}_{round}"))
+            };
+            let answers =
+                join_all([1, 2, 3].map(|_| async { store.accept(post.clone(), false).await.unwrap() })).await;
+            for answer in &answers[1..] {
+                assert!(matches!(answer, Accepted::Known(known) if known.state == right), "{answers:?}");
+            }
+        }
     }
 }
 

@@ -98,7 +98,7 @@ pub(super) async fn a_list_is_narrowed_by_everything_that_is_asked_for<F: Fixtur
         ),
         (
             Filter {
-                event_id: Some("evt_1".to_owned()),
+                event_ids: vec!["evt_1".to_owned()],
                 ..all()
             },
             "1",
@@ -106,7 +106,7 @@ pub(super) async fn a_list_is_narrowed_by_everything_that_is_asked_for<F: Fixtur
         ),
         (
             Filter {
-                event_id: Some("evt_1".to_owned()),
+                event_ids: vec!["evt_1".to_owned()],
                 ..acme()
             },
             "",

@@ -1,6 +1,7 @@
 //! What is set, in memory: asked for by each accept and each dispatch, so never a way to the database.
 
 mod accounts;
+mod applications;
 mod standing;
 
 use std::collections::{HashMap, HashSet};
@@ -17,6 +18,7 @@ use super::known_portals::KnownPortals;
 use super::settings::{Setting, SettingChanges, SettingKind};
 use crate::domain::{AccountName, Customer, KeyDigest};
 use crate::policy::{CustomerSettings, Rules, SettingFault};
+use applications::Applications;
 pub use standing::RateInForce;
 
 /// Everything that is set.
@@ -32,6 +34,8 @@ struct Known {
     of_files: HashMap<Customer, Arc<KnownCustomer>>,
     /// Those of whom the store says something now that cannot be read.
     unreadable: HashSet<Customer>,
+    /// For whom applications are set, whatever says so.
+    applications: Applications,
     /// The rates of those that have one of their own, whatever says so.
     rates: HashMap<Customer, RateInForce>,
     keys: KnownKeys,

@@ -1,4 +1,4 @@
-//! What holds back what is queued of a customer: a pause, or a rate of its own.
+//! What changes with a customer's settings beside them: a pause, a rate of its own, whose an application is.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -17,10 +17,12 @@ pub struct RateInForce {
 }
 
 /// How a customer stands by what is set for it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Standing {
     paused: bool,
     rate: Option<CustomerRate>,
+    /// The application and the account that are set for it.
+    application: Option<(String, Option<String>)>,
 }
 
 impl Standing {
@@ -28,6 +30,10 @@ impl Standing {
         Self {
             paused: settings.paused,
             rate: settings.rate,
+            application: settings
+                .application
+                .clone()
+                .map(|application| (application, settings.account.clone())),
         }
     }
 }
@@ -63,6 +69,10 @@ impl Known {
         let standing = self.standing(&customer);
         if standing.paused != before.paused {
             self.switched.insert(customer.clone());
+        }
+        if standing.application != before.application {
+            self.applications
+                .note(&customer, before.application, standing.application);
         }
         if standing.rate != before.rate {
             let since = Instant::now();

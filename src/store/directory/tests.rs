@@ -234,3 +234,47 @@ fn a_rate_is_in_force_since_it_was_changed_whatever_says_so() {
     assert!(rate().is_none() && repaced() && directory.read().rates.is_empty());
     assert!(!directory.has_news(), "nobody was paused or resumed");
 }
+
+#[test]
+fn whose_an_application_is_follows_every_change() {
+    let directory = Directory::default();
+    let set = |name: &str, document: Option<&str>| {
+        directory.take_in(&changes(&[setting(name, directory.revision() + 1, document)]));
+    };
+    let (here, there) = (AccountName::new("default"), AccountName::new("there"));
+    let is_set = |account: &AccountName, but: &str| {
+        directory.is_set_for_another("globex", account, &here, &[&customer(but)])
+    };
+    let steps = [
+        ("a", Some(r#"{"application": "other"}"#), false, false, "another one"),
+        ("a", Some(r#"{"application": "globex"}"#), true, false, "it is"),
+        ("a", Some(r#"{"application": "globex", "account": "there"}"#), false, true, "in another account"),
+        (
+            "a",
+            Some(r#"{"application": "globex", "account": "default"}"#),
+            true,
+            false,
+            "by the operator's name",
+        ),
+        ("b", Some(r#"{"application": "globex"}"#), true, false, "for two"),
+        ("a", None, true, false, "for the other one still"),
+        ("b", Some("nonsense"), true, false, "what stood before holds"),
+        ("b", Some("{}"), false, false, "for none any more"),
+    ];
+    for (name, document, right_here, right_there, why) in steps {
+        set(name, document);
+        assert_eq!((is_set(&here, "globex"), is_set(&there, "globex")), (right_here, right_there), "{why}");
+    }
+    let of_file = |application: &str| CustomerSettings {
+        application: Some(application.to_owned()),
+        ..CustomerSettings::default()
+    };
+    directory.lay_over([(customer("a"), of_file("globex"))]);
+    assert!(is_set(&here, "globex") && !is_set(&here, "a"), "a file says so, of that one alone");
+    set("a", Some(r#"{"application": "other"}"#));
+    assert!(is_set(&here, "globex"), "the file holds");
+    directory.lay_over([]);
+    assert!(!is_set(&here, "globex") && directory.is_set_for_another("other", &here, &here, &[]));
+    set("a", None);
+    assert!(directory.read().applications.is_empty(), "nothing is left");
+}

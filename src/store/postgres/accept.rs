@@ -26,8 +26,18 @@ pub(super) async fn run(
     if accepts.is_empty() {
         return Ok(Vec::new());
     }
-    let found = look_up(connection, accepts).await?;
-    let mut known = Known::read(&found);
+    let (keys, digests) = known::keys(accepts);
+    let found = look_up(connection, &keys, &digests).await?;
+    let mut known = Known::read(&found, accepts);
+    loop {
+        let digests = known.digests(accepts);
+        if digests.is_empty() {
+            break;
+        }
+        let ids: Vec<&str> = digests.iter().map(EventId::as_str).collect();
+        let found = look_up(connection, &ids, &ids).await?;
+        known.note(digests, &found);
+    }
     let mut verdicts = Vec::with_capacity(accepts.len());
     let mut candidates = Vec::with_capacity(accepts.len());
     for accept in accepts {
@@ -62,27 +72,30 @@ pub(super) async fn run(
     Ok(receipts.collect())
 }
 
-/// Finds the rows with the keys of a batch, the oldest first. Until the transaction ends, no other
-/// replica stores any of these keys: each sees what the other has stored, and no id at Svix is given
-/// to two customers.
-async fn look_up(connection: &mut PgConnection, accepts: &[Accept<'_>]) -> Result<Vec<PgRow>, StoreError> {
-    let keys: Vec<&str> = accepts
-        .iter()
-        .map(|accept| accept.new.event_key.as_str())
-        .collect();
+/// Finds the rows with these keys, or with these ids at Svix in place of their keys. Until the transaction ends, no
+/// other replica stores any of these keys: each sees what the other has stored, and no id at Svix is given to two
+/// notifications. Digests are locked after the keys that they stand for, so that none is waited for in a circle.
+async fn look_up(
+    connection: &mut PgConnection,
+    keys: &[&str],
+    ids: &[&str],
+) -> Result<Vec<PgRow>, StoreError> {
     // In order, so that no two replicas wait for each other.
     sqlx::query(
         "SELECT pg_advisory_xact_lock(hash) FROM ( \
            SELECT DISTINCT hashtextextended(key, 0) AS hash FROM unnest($1::TEXT[]) AS key ORDER BY hash) AS keys",
     )
-    .bind(&keys)
+    .bind(keys)
     .execute(&mut *connection)
     .await?;
-    let statement =
-        format!("SELECT {} FROM notifications WHERE event_key = ANY ($1) ORDER BY seq", known::COLUMNS);
+    let columns = known::COLUMNS;
+    let statement = format!(
+        "SELECT {columns} FROM notifications WHERE event_key = ANY ($1) \
+         UNION ALL SELECT {columns} FROM notifications WHERE event_id <> event_key AND event_id = ANY ($2)"
+    );
     // Nothing but fixed text is in it.
-    let query = sqlx::query(AssertSqlSafe(statement).into_sql_str()).bind(&keys);
-    Ok(query.fetch_all(connection).await?)
+    let query = sqlx::query(AssertSqlSafe(statement).into_sql_str());
+    Ok(query.bind(keys).bind(ids).fetch_all(connection).await?)
 }
 
 /// Inserts notifications with their events, and queues them. Returns the leases in the order of the candidates.

@@ -3,6 +3,7 @@
 use sqlx::Sqlite;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::begin;
 use super::chunks::{Chunked, LARGEST, Rows};
 use super::leases::Leases;
 use crate::domain::{ApplicationRule, EventId, Timestamp};
@@ -72,7 +73,15 @@ impl AcceptStatements {
         last_row: i64,
         changes: &mut Changes,
     ) -> Result<Vec<Stored>, StoreError> {
-        let mut known = Known::read(found);
+        let mut known = Known::read(found, accepts);
+        loop {
+            let digests = known.digests(accepts);
+            if digests.is_empty() {
+                break;
+            }
+            let found = begin::look_up(connection, &digests).await?;
+            known.note(digests, &found);
+        }
         let mut candidates = Vec::with_capacity(accepts.len());
         let mut stored = Vec::with_capacity(accepts.len());
         for (Accept { new, .. }, row) in accepts.iter().zip(last_row + 1..) {

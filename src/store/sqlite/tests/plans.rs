@@ -1,12 +1,12 @@
 //! Which index leads to what is looked up: none of it goes through a whole table.
 
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Row, SqlSafeStr, Sqlite};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, SqlSafeStr, Sqlite};
 
 use super::DatabaseInDirectory;
 use crate::domain::{State, Timestamp};
 use crate::store::narrowing::Span;
-use crate::store::sqlite::{DatabaseFile, connect, survey};
+use crate::store::sqlite::{DatabaseFile, begin, connect, survey};
 use crate::store::survey::SurveyPlace;
 use crate::store::{DeadQuery, Filter};
 
@@ -61,7 +61,7 @@ async fn every_look_up_is_led_by_an_index() {
         plans.push((format!("dead letters of {what}"), dead.query::<Sqlite>(span), ""));
     }
     let by_id = Filter {
-        event_id: Some("evt_1".to_owned()),
+        event_ids: vec!["evt_1".to_owned()],
         limit: 10,
         ..Filter::default()
     };
@@ -70,6 +70,12 @@ async fn every_look_up_is_led_by_an_index() {
         by_id.query::<Sqlite>(span),
         "notifications_by_event (event_key=?",
     ));
+    for right in [
+        "notifications_by_event (event_key=?",
+        "notifications_by_other_id (event_id=?",
+    ] {
+        plans.push(("keys and digests".to_owned(), QueryBuilder::new(begin::find_statement()), right));
+    }
     let (start, place) = (SurveyPlace::start(), SurveyPlace::start());
     let queued = "USING INDEX notifications_due ((customer,due_at)>(?,?) AND (customer,due_at)<(?,?))";
     let end = "USING COVERING INDEX notifications_due ((customer,due_at)>(?,?) AND customer<?)";
