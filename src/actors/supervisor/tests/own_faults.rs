@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::pools::start_pool;
-use super::world::{MakePool, Stored, World, accept_for, answer, answer_with, settings, with_accounts};
+use super::world::{MakePool, Stored, World, accept_many, answer, answer_with, settings, with_accounts};
 use crate::actors::messages::{Batch, Job, Settings};
 use crate::domain::{Answer, NotificationId, Reason, State};
 use crate::policy::{GateRules, GateState};
-use crate::store::examples::{customer, eventually};
+use crate::store::examples::eventually;
 
 const DOWN: Answer = Answer::Unavailable {
     retry_after: None,
@@ -89,7 +89,7 @@ async fn eventually_in_circuit(world: &World) {
 /// Waits until so many have died while others go out.
 async fn eventually_dead(world: &World, count: i64) {
     eventually("what fails by itself dies while others go out", async || {
-        accept_for(&world.store, "default", "acme", 1).await;
+        accept_many(&world.store, "acme", 1).await;
         world.announce("acme");
         world.totals().await.dead == count
     })
@@ -102,13 +102,13 @@ async fn eventually_dead(world: &World, count: i64) {
 async fn what_fails_each_time_holds_up_neither_its_own_customer_nor_others() {
     let script = Script::default();
     let stored = Stored::empty().await;
-    let bad = accept_for(&stored.store, "default", "acme", 30).await;
+    let bad = accept_many(&stored.store, "acme", 30).await;
     script.answers(&bad, &DOWN);
     let world = stored.start(strict(settings(2, 8, 256)), 1000, script.make_pool());
     eventually_in_circuit(&world).await;
     let good = [("acme", 300), ("globex", 50)];
     for (name, count) in good {
-        accept_for(&world.store, "default", name, count).await;
+        accept_many(&world.store, name, count).await;
         world.announce(name);
     }
     eventually("what is good goes out", async || world.totals().await.delivered == 350).await;
@@ -120,9 +120,9 @@ async fn however_many_fail_at_the_head_what_is_behind_them_has_its_chance() {
     for (accounts, why) in [(&[][..], "alone"), (&["other"][..], "beside another account")] {
         let script = Script::default();
         let stored = Stored::empty().await;
-        let bad = accept_for(&stored.store, "default", "acme", 100).await;
+        let bad = accept_many(&stored.store, "acme", 100).await;
         script.answers(&bad, &DOWN);
-        accept_for(&stored.store, "default", "acme", 100).await;
+        accept_many(&stored.store, "acme", 100).await;
         let settings = strict(with_accounts(settings(1, 1, 4), accounts));
         let world = stored.start(settings, 1000, script.make_pool());
         eventually(why, async || world.totals().await.delivered >= 100).await;
@@ -135,7 +135,7 @@ async fn what_was_tried_in_vain_makes_way_for_what_waits_in_the_store() {
     for (accounts, why) in [(&[][..], "alone"), (&["other"][..], "beside another account")] {
         let script = Script::default();
         let stored = Stored::empty().await;
-        let bad = accept_for(&stored.store, "default", "acme", 24).await;
+        let bad = accept_many(&stored.store, "acme", 24).await;
         script.answers(&bad, &DOWN);
         let mut settings = strict(with_accounts(settings(2, 8, 256), accounts));
         // All are tried once and come back before long.
@@ -144,7 +144,7 @@ async fn what_was_tried_in_vain_makes_way_for_what_waits_in_the_store() {
         let world = stored.start(settings, 48, script.make_pool());
         eventually_in_circuit(&world).await;
         eventually("all are tried", async || bad.iter().all(|id| script.sent(*id) > 0)).await;
-        accept_for(&world.store, "default", "acme", 200).await;
+        accept_many(&world.store, "acme", 200).await;
         world.announce("acme");
         eventually(why, async || world.totals().await.delivered == 200).await;
         assert_eq!(world.totals().await.dead, 0);
@@ -155,20 +155,20 @@ async fn what_was_tried_in_vain_makes_way_for_what_waits_in_the_store() {
 async fn keys_that_are_stuck_for_a_while_keep_nothing_fresh_waiting() {
     let script = Script::default();
     let stored = Stored::empty().await;
-    let stuck = accept_for(&stored.store, "default", "acme", 120).await;
+    let stuck = accept_many(&stored.store, "acme", 120).await;
     script.answers(&stuck, &Answer::Ambiguous);
     let mut settings = strict(settings(2, 64, 256));
     settings.rules.max_attempts = 1_000_000;
     let world = stored.start(settings, 4096, script.make_pool());
     eventually_in_circuit(&world).await;
     script.answers(&stuck, &DOWN);
-    let fresh = accept_for(&world.store, "default", "acme", 600).await;
+    let fresh = accept_many(&world.store, "acme", 600).await;
     world.announce("acme");
     eventually("what is fresh goes out", async || world.totals().await.delivered == 600).await;
     assert!(fresh.iter().all(|id| script.sent(*id) == 1));
     script.works();
     eventually("so does what was stuck, in the end", async || {
-        accept_for(&world.store, "default", "acme", 1).await;
+        accept_many(&world.store, "acme", 1).await;
         world.announce("acme");
         world.totals().await.queued == 0
     })
@@ -180,18 +180,18 @@ async fn keys_that_are_stuck_for_a_while_keep_nothing_fresh_waiting() {
 async fn an_outage_kills_nothing() {
     let script = Script::default();
     let stored = Stored::empty().await;
-    let before = accept_for(&stored.store, "default", "acme", 50).await;
+    let before = accept_many(&stored.store, "acme", 50).await;
     let mut strict = strict(settings(2, 8, 256));
     strict.accounts[0].gate.max_probe_interval = Duration::from_millis(20);
     let world = stored.start(strict, 1000, script.make_pool());
     world.eventually_delivered(50).await;
     assert!(before.iter().all(|id| script.sent(*id) == 1));
-    let during = accept_for(&world.store, "default", "acme", 200).await;
+    let during = accept_many(&world.store, "acme", 200).await;
     script.answers(&during, &DOWN);
     world.announce("acme");
     eventually_in_circuit(&world).await;
     eventually("it is tried for long", async || world.totals().await.failed_attempts > 250).await;
     script.works();
     world.eventually_delivered(250).await;
-    assert_eq!(world.room.places(&customer("acme")).1, 0);
+    world.eventually_idle().await;
 }
