@@ -56,14 +56,14 @@ async fn events_of_every_size_have_their_turn_and_take_no_more_than_the_room() {
         .await
         .start_within(room.clone(), settings(4, 8, 20), noting(&sent));
     eventually_all(&world, 217, &room, most, &["a", "b", "c"]).await;
-    let sent = sent.lock().unwrap().clone();
+    world.eventually_idle().await;
+    let sent = sent.lock().unwrap();
     let of_a: Vec<usize> = sent
         .iter()
         .filter(|(name, _)| name == "a")
         .map(|(_, size)| *size)
         .collect();
     assert_eq!(of_a.len(), mixed.len(), "each is sent once");
-    world.eventually_idle().await;
 }
 
 #[actix::test]
@@ -80,8 +80,8 @@ async fn a_large_event_is_not_kept_waiting_by_others_small_ones() {
     let mut all: Vec<&str> = names.iter().map(String::as_str).collect();
     all.push("z");
     eventually_all(&world, 3002, &room, most, &all).await;
-    let sent = sent.lock().unwrap().clone();
+    world.eventually_idle().await;
+    let sent = sent.lock().unwrap();
     let place = sent.iter().rposition(|(name, _)| name == "z");
     assert!(place.is_some_and(|place| place < 1500), "the second went out as number {place:?}");
-    world.eventually_idle().await;
 }
