@@ -5,6 +5,9 @@ use crate::row::{Call, Row, Scene, row};
 use crate::script::say;
 use crate::wire::answer_with;
 
+/// Compresses, or only says so.
+type Pack = fn(&[u8]) -> Vec<u8>;
+
 /// Puts bytes into one block as they are.
 fn stored(bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).expect("it is short");
@@ -47,7 +50,7 @@ fn plain(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn rows() -> Vec<Row> {
-    let table: [(&str, &str, fn(&[u8]) -> Vec<u8>); 14] = [
+    let table: [(&str, &str, Pack); 14] = [
         ("gzip", "gzip", gzip),
         ("x_gzip", "x-gzip", gzip),
         ("deflate", "deflate", zlib),

@@ -82,7 +82,6 @@ fn chunks(name: &str, before_end: usize, ending: fn() -> Act) -> [Row; 2] {
 
 fn more() -> Vec<Row> {
     let mut rows = Vec::new();
-    let (fin, reset): (fn() -> Act, fn() -> Act) = (|| Act::Fin, || Act::Reset);
     for (name, before_end) in [
         ("end", 2),
         ("zero", 5),
@@ -90,8 +89,8 @@ fn more() -> Vec<Row> {
         ("chunk", 20),
         ("size", 62),
     ] {
-        rows.extend(chunks(&format!("{name}_fin"), before_end, fin));
-        rows.extend(chunks(&format!("{name}_reset"), before_end, reset));
+        rows.extend(chunks(&format!("{name}_fin"), before_end, || Act::Fin));
+        rows.extend(chunks(&format!("{name}_reset"), before_end, || Act::Reset));
     }
     rows.extend(held_or_not("cut_slowly", "it ends after a while", |scene| {
         let whole = accepted(&scene.ours);

@@ -3,9 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::playing::play;
-use crate::row::{Call, Keeps, Row, Scene, held_or_not, row};
+use crate::row::{Call, Keeps, Row, Scene, Write, held_or_not, row};
 use crate::script::say;
 use crate::wire::{answer, answer_with};
+
+/// Writes a text otherwise.
+type Garble = fn(&str) -> Vec<u8>;
 
 /// Shows the message with one member changed.
 fn changed(scene: &Scene, member: &str, value: Value) -> Vec<u8> {
@@ -16,7 +19,7 @@ fn changed(scene: &Scene, member: &str, value: Value) -> Vec<u8> {
 
 fn other_events() -> Vec<Row> {
     let mut rows = Vec::new();
-    let table: Vec<(&str, &str, fn(&Scene) -> Vec<u8>)> = vec![
+    let table: Vec<(&str, &str, Write)> = vec![
         ("other_message", "it is of another event", |scene| {
             answer("202 Accepted", scene.other.out(false).to_string())
         }),
@@ -97,6 +100,11 @@ fn other_events() -> Vec<Row> {
             row(format!("means_{name}"), "what was taken is dispatched", script).keeps(Keeps::Undispatched),
         );
     }
+    rows
+}
+
+fn strange_statuses() -> Vec<Row> {
+    let mut rows = Vec::new();
     // A body where there can be none is left over.
     rows.extend(held_or_not("means_204_with_body", "what follows belongs to no request", |scene| {
         let body = scene.ours.out(false).to_string();
@@ -178,7 +186,7 @@ fn charsets() -> Vec<Row> {
                 .on(Call::Fetch),
         );
     }
-    let bodies: Vec<(&str, fn(&str) -> Vec<u8>)> = vec![
+    let bodies: Vec<(&str, Garble)> = vec![
         ("utf16", |text| text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
         ("utf16_bom", |text| {
             format!("\u{feff}{text}")
@@ -211,6 +219,11 @@ fn charsets() -> Vec<Row> {
 #[actix_web::test]
 async fn an_answer_that_does_not_name_the_event_is_none() {
     play(other_events(), 32).await;
+}
+
+#[actix_web::test]
+async fn statuses_that_svix_does_not_use_are_no_answer() {
+    play(strange_statuses(), 32).await;
 }
 
 #[actix_web::test]

@@ -69,6 +69,9 @@ pub(crate) struct Scene {
 
 type Script = Box<dyn Fn(&Scene) -> Vec<Act>>;
 
+/// Writes an answer.
+pub(crate) type Write = fn(&Scene) -> Vec<u8>;
+
 /// One row.
 pub(crate) struct Row {
     pub(crate) name: String,

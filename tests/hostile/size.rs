@@ -7,11 +7,14 @@ use crate::script::{Act, forever, say};
 use crate::stand_in::proper;
 use crate::wire::{answer, answer_with, chunked, head};
 
+/// What is done, whatever the event.
+type Acts = Box<dyn Fn() -> Vec<Act>>;
+
 const MIB: usize = 1024 * 1024;
 
 fn endless() -> Vec<Row> {
     let chunks = || format!("{}Transfer-Encoding: chunked\r\n\r\n", head("202 Accepted"));
-    let table: Vec<(&str, Box<dyn Fn() -> Vec<Act>>)> = vec![
+    let table: Vec<(&str, Acts)> = vec![
         ("status", Box::new(|| vec![say("HTTP/1.1 202 "), forever("x".repeat(4096))])),
         ("first_line", Box::new(|| vec![forever("x".repeat(4096))])),
         ("line_ends", Box::new(|| vec![forever("\r\n".repeat(2048))])),

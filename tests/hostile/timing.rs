@@ -2,7 +2,7 @@
 
 use crate::holding::{accepted, conflict};
 use crate::playing::play;
-use crate::row::{Call, Cost, Keeps, Row, Scene, held_or_not, row};
+use crate::row::{Call, Cost, Keeps, Row, Scene, Write, held_or_not, row};
 use crate::script::{Act, drip, hang, pause, say};
 use crate::stand_in::proper;
 use crate::wire::{answer, answer_with, chunked};
@@ -68,7 +68,7 @@ fn slow() -> Vec<Row> {
 
 fn late() -> Vec<Row> {
     let mut rows = Vec::new();
-    let table: [(&str, fn(&Scene) -> Vec<u8>); 4] = [
+    let table: [(&str, Write); 4] = [
         ("202", |scene| accepted(&scene.ours)),
         ("422", |_| refusal()),
         ("409", |_| conflict()),
@@ -89,7 +89,7 @@ fn late() -> Vec<Row> {
 
 fn doubled() -> Vec<Row> {
     let mut rows = Vec::new();
-    let seconds: [(&str, fn(&Scene) -> Vec<u8>); 11] = [
+    let seconds: [(&str, Write); 11] = [
         ("same", |scene| accepted(&scene.ours)),
         ("other", |scene| accepted(&scene.other)),
         ("408", |_| answer_with("408 Request Timeout", "Connection: close\r\n", "")),
