@@ -6,6 +6,8 @@
 mod canonical;
 mod depth;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod identity;
 mod number;
 mod object;

@@ -104,8 +104,10 @@ impl<'a, R: Fields> Known<'a, R> {
         } else {
             new.event_key.clone()
         };
-        for id in [&new.event_key, &event_id] {
-            self.taken.insert((new.application.clone(), id.clone()));
+        self.taken
+            .insert((new.application.clone(), new.event_key.clone()));
+        if event_id != new.event_key {
+            self.taken.insert((new.application.clone(), event_id.clone()));
         }
         let key = (new.event_key.as_str(), new.customer.as_str());
         self.by_event.insert(key, Held::InBatch(new, event_id.clone()));

@@ -154,4 +154,6 @@ fn compare(message: &MessageOut<'_>, notification: &Notification) -> ContentMatc
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
