@@ -11,6 +11,9 @@ use super::budget::Share;
 use super::origin::Origin;
 use crate::domain::{AccountName, CredentialId};
 
+/// How much of a token, in bytes, may stand at the end of a text that was cut.
+const PIECE: usize = 4;
+
 /// A Svix credential: where requests go and what they carry.
 #[derive(Clone)]
 pub struct Account {
@@ -124,6 +127,18 @@ impl Account {
 
     pub(super) fn authorization(&self) -> &HeaderValue {
         &self.authorization
+    }
+
+    /// Leaves out what a cut has left of the token at the end of a text.
+    pub(super) fn without_piece<'a>(&self, text: &'a str) -> &'a str {
+        let token = self.token.expose_secret();
+        let pieces = (PIECE..token.len())
+            .rev()
+            .filter_map(|length| token.get(..length));
+        pieces
+            .filter_map(|piece| text.strip_suffix(piece))
+            .next()
+            .unwrap_or(text)
     }
 
     /// Takes the token out of a text that came from outside.

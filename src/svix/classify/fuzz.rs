@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
-use crate::domain::{AccountName, Customer, EventId, NotificationId, Progress, fits_svix_id};
+use crate::domain::{AccountName, Customer, EventId, Look, NotificationId, Progress, fits_svix_id};
 use crate::svix::{Account, excerpt};
 
 /// The most bytes that are kept of what Svix says.
@@ -37,8 +37,12 @@ fn notification() -> Notification {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let list = |iterator: Option<String>| Step::ListEndpoints {
+    let look = |iterator| Look {
         iterator,
+        ..Look::default()
+    };
+    let list = |iterator: Option<String>| Step::ListEndpoints {
+        look: look(iterator),
         found: vec!["ep_0".to_owned()],
     };
     let resend = Step::Resend {
@@ -47,7 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
     select(vec![
         Step::Send,
         Step::FetchMessage,
-        Step::FetchAttempts,
+        Step::FetchAttempts(Look::default()),
         list(None),
         list(Some("ep_0".to_owned())),
         resend,
@@ -202,6 +206,7 @@ fn judge(step: &Step, status: u16, headers: &[Option<String>; 2], body: &[u8]) -
         status,
         retry_after: headers[0].as_deref(),
         date: headers[1].as_deref(),
+        received_at: Timestamp::from_millis(1_000_000),
         body,
     };
     reply(step, &notification(), &answer)
@@ -230,13 +235,24 @@ proptest! {
     }
 
     #[test]
-    fn endpoints_and_iterators_are_ids(
+    fn ids_and_iterators_are_of_an_id_s_form(
         body in body(), iterator in prop::option::of("ep_[0-9]"),
     ) {
-        let step = Step::ListEndpoints { iterator, found: Vec::new() };
+        let look = Look { iterator, ..Look::default() };
+        let step = Step::ListEndpoints { look, found: Vec::new() };
         if let Answer::Endpoints { matching, next } = judge(&step, 200, &[None, None], &body) {
             for id in matching.iter().chain(&next) {
                 prop_assert!(fits_svix_id(id), "{id:?}");
+            }
+        }
+        if let Answer::Attempts { reached, next, .. } = judge(&Step::FetchAttempts(Look::default()), 200, &[None, None], &body) {
+            for id in reached.iter().chain(&next) {
+                prop_assert!(fits_svix_id(id), "{id:?}");
+            }
+        }
+        for step in [Step::Send, Step::FetchMessage] {
+            if let Answer::Accepted { message_id, .. } | Answer::Message { message_id, .. } = judge(&step, 200, &[None, None], &body) {
+                prop_assert!(message_id.as_deref().is_some_and(fits_svix_id), "{message_id:?}");
             }
         }
     }
