@@ -32,7 +32,7 @@ async fn the_largest_events_cost_no_more_where_more_of_them_wait() {
 
 #[actix_web::test]
 async fn the_largest_events_of_many_customers_are_drained_within_the_bounds() {
-    let events = of_size(60, LARGEST, 20);
+    let events = of_size(48, LARGEST, 20);
     let mut stage = Stage::new(ROOM);
     stage.queue(&events).await;
     stage.drain(&events, &[]).await.check();
@@ -40,7 +40,7 @@ async fn the_largest_events_of_many_customers_are_drained_within_the_bounds() {
 
 #[actix_web::test]
 async fn events_of_a_tenth_of_the_largest_are_drained_within_the_bounds() {
-    let events = of_size(500, 100_000, 1);
+    let events = of_size(350, 100_000, 1);
     let mut stage = Stage::new(ROOM);
     stage.queue(&events).await;
     stage.drain(&events, &[]).await.check();
@@ -48,7 +48,7 @@ async fn events_of_a_tenth_of_the_largest_are_drained_within_the_bounds() {
 
 #[actix_web::test]
 async fn events_of_all_sizes_of_many_customers_are_drained_within_the_bounds() {
-    let events = mixed(16, 7);
+    let events = mixed(12, 7);
     let mut stage = Stage::new(ROOM);
     stage.queue(&events).await;
     stage.drain(&events, &[]).await.check();
@@ -56,7 +56,7 @@ async fn events_of_all_sizes_of_many_customers_are_drained_within_the_bounds() {
 
 #[actix_web::test]
 async fn the_smallest_events_are_drained_whole_and_once() {
-    let events = of_size(2000, SMALLEST, 1);
+    let events = of_size(1000, SMALLEST, 1);
     let mut stage = Stage::new(ROOM);
     stage.queue(&events).await;
     // A row has more beside the event than in it, so what was moved says nothing.
@@ -82,7 +82,7 @@ async fn the_largest_events_are_drained_where_there_is_room_for_one_of_them() {
 
 #[actix_web::test]
 async fn what_a_kill_interrupts_is_drained_within_the_bounds() {
-    let events = of_size(60, LARGEST, 3);
+    let events = of_size(48, LARGEST, 3);
     let mut stage = Stage::new(ROOM);
     stage.queue(&events).await;
     let slow = Faults {

@@ -27,15 +27,15 @@ async fn post_and_deliver(events: &[Sized], at_once: usize) {
 
 #[actix_web::test]
 async fn the_largest_events_are_delivered_as_they_come_within_the_bounds() {
-    post_and_deliver(&of_size(60, LARGEST, 1), CLIENTS).await;
+    post_and_deliver(&of_size(48, LARGEST, 1), CLIENTS).await;
 }
 
 #[actix_web::test]
 async fn events_of_all_sizes_of_many_customers_are_delivered_as_they_come_within_the_bounds() {
-    post_and_deliver(&mixed(16, 7), CLIENTS).await;
+    post_and_deliver(&mixed(12, 7), CLIENTS).await;
 }
 
 #[actix_web::test]
 async fn more_of_the_largest_events_than_there_is_room_for_are_taken_one_by_one_within_the_bounds() {
-    post_and_deliver(&of_size(60, LARGEST, 5), 30).await;
+    post_and_deliver(&of_size(48, LARGEST, 5), 30).await;
 }

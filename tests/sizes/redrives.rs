@@ -31,10 +31,10 @@ async fn redrive(events: &[Sized]) {
 
 #[actix_web::test]
 async fn the_largest_dead_letters_are_sent_again_within_the_bounds() {
-    redrive(&of_size(40, LARGEST, 1)).await;
+    redrive(&of_size(32, LARGEST, 1)).await;
 }
 
 #[actix_web::test]
 async fn dead_letters_of_all_sizes_of_many_customers_are_sent_again_within_the_bounds() {
-    redrive(&mixed(10, 7)).await;
+    redrive(&mixed(8, 7)).await;
 }

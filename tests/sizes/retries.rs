@@ -35,12 +35,12 @@ async fn drain_with_failures(events: &[Sized]) {
 
 #[actix_web::test]
 async fn the_largest_events_are_tried_again_within_the_bounds() {
-    drain_with_failures(&of_size(40, LARGEST, 1)).await;
+    drain_with_failures(&of_size(32, LARGEST, 1)).await;
 }
 
 #[actix_web::test]
 async fn events_of_all_sizes_of_many_customers_are_tried_again_within_the_bounds() {
-    drain_with_failures(&mixed(10, 7)).await;
+    drain_with_failures(&mixed(8, 7)).await;
 }
 
 #[actix_web::test]
@@ -50,5 +50,5 @@ async fn events_that_svix_has_without_saying_so_are_looked_for_within_the_bounds
         only_messages: true,
         ..Faults::default()
     };
-    drain_with(broken, &of_size(40, LARGEST, 3)).await;
+    drain_with(broken, &of_size(32, LARGEST, 3)).await;
 }
