@@ -21,4 +21,4 @@ pub use canonical::{content_digest, same_content};
 pub use error::{EnvelopeCode, EnvelopeError, EnvelopeErrors};
 pub use identity::KeyPart;
 pub use read::{Envelope, Limits};
-pub use reserialised::{is_expired_marker, same_after_reserialising, svix_shows_as_expired};
+pub use reserialised::{is_expired_marker, same_after_reserialising};

@@ -33,12 +33,6 @@ pub fn is_expired_marker(payload: &[u8]) -> bool {
     matches!(members.as_deref(), Some([only]) if only.key == "expired" && only.value.get() == "true")
 }
 
-/// Tells whether Svix stores a payload and cannot parse it later, so that it never shows it: with half of a
-/// surrogate pair, or nested too deeply.
-pub fn svix_shows_as_expired(payload: &[u8]) -> bool {
-    rewrite(payload, Numbers::AsWritten).is_none()
-}
-
 /// What becomes of numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Numbers {
