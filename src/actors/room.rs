@@ -163,7 +163,7 @@ impl Room {
         (free.count, taken.count)
     }
 
-    /// Keeps bytes free for a customer's next event, instead of for whom they were kept before. What is
+    /// Keeps bytes free for one customer's next event, in place of any that were kept before. What is
     /// larger than the room gets all of it.
     pub(super) fn keep(&self, wanted: Option<(Customer, usize)>) {
         self.lock().kept = wanted;

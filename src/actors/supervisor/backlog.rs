@@ -94,7 +94,7 @@ impl Backlog {
             let places = places(&customer, size);
             if !places.fits && places.taken.count == 0 {
                 if size.is_none() || places.free.count == 0 {
-                    // Nobody has room then.
+                    // The room is full for every customer.
                     self.turns.push_front(customer);
                     return None;
                 }
@@ -110,7 +110,7 @@ impl Backlog {
         None
     }
 
-    /// Returns for whom room is to be kept free, and for an event of which size.
+    /// Returns the customer that room is kept free for, and the size of its next event in bytes.
     pub(super) fn first_large(&mut self) -> Option<(Customer, usize)> {
         while let Some(customer) = self.large.front() {
             let stands = self.standing.get(customer) == Some(&Standing::Large);
@@ -319,7 +319,7 @@ mod tests {
         };
         assert_eq!(backlog.next(CLAIM, of), turn("c", None));
         backlog.claimed(customer("c"), true, None);
-        assert_eq!(backlog.next(CLAIM, of), turn("c", None), "the others are in nobody's way");
+        assert_eq!(backlog.next(CLAIM, of), turn("c", None), "the others hold nothing up");
         assert_eq!(backlog.first_large(), Some((customer("a"), 100)));
         let before = looks.get();
         backlog.add(customer("a"));

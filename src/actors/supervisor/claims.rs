@@ -56,7 +56,7 @@ impl SupervisorActor {
         self.keep_room();
         let (room, directory) = (&self.around.room, self.around.store.directory());
         let places = |customer: &Customer, size| match directory.is_paused(customer) {
-            // Whatever it has, none of it is to come.
+            // Nothing of a paused customer is claimed.
             true => Places::closed(),
             false => room.offer(customer, size),
         };
