@@ -134,9 +134,9 @@ fn listed(id: &str, detail: &str) -> Value {
 
 /// Three pages, one of them empty, as a search may answer.
 fn pages() -> [String; 3] {
-    let steering = listed("one", "\u{1b}[2J\u{9b}31m");
+    let escape = listed("one", "\u{1b}[2J\u{9b}31m");
     [
-        json!({"data": [steering], "nextCursor": "n3"}).to_string(),
+        json!({"data": [escape], "nextCursor": "n3"}).to_string(),
         json!({"data": [], "nextCursor": "n2"}).to_string(),
         json!({"data": [listed("two", &"x".repeat(100))]}).to_string(),
     ]
