@@ -1,11 +1,11 @@
 //! Fuzzes what is made of answers: whatever comes over the wire, what goes further is bounded and of the right form.
 
-use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
-use crate::domain::{AccountName, Customer, EventId, Look, NotificationId, Progress, fits_svix_id};
+use crate::domain::{AccountName, Look, fits_svix_id};
+use crate::svix::tests::notification;
 use crate::svix::{Account, excerpt};
 
 /// The most bytes that are kept of what Svix says.
@@ -13,28 +13,6 @@ const DETAIL_MAX: usize = 1024;
 
 /// The token of the account that is asked.
 const TOKEN: &str = "sk_s3cret.eu";
-
-fn notification() -> Notification {
-    Notification {
-        id: NotificationId::generate(Timestamp::default()),
-        customer: Customer::parse("acme").unwrap(),
-        account: AccountName::new("default"),
-        application: "app_1".into(),
-        create_application: None,
-        event_id: EventId::of_caller("evt_1"),
-        event_type: "user.created".into(),
-        event: Bytes::from_static(br#"{"a":1,"b":2}"#),
-        payload: 0..13,
-        accepted_at: Timestamp::default(),
-        due_at: Timestamp::default(),
-        expires_at: None,
-        redrive: None,
-        redrives: 0,
-        suspect_until: None,
-        call: None,
-        progress: Progress::default(),
-    }
-}
 
 fn step() -> impl Strategy<Value = Step> {
     let look = |iterator| Look {
@@ -209,7 +187,7 @@ fn judge(step: &Step, status: u16, headers: &[Option<String>; 2], body: &[u8]) -
         received_at: Timestamp::from_millis(1_000_000),
         body,
     };
-    reply(step, &notification(), &answer)
+    reply(step, &notification("evt_1"), &answer)
 }
 
 proptest! {

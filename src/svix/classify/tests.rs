@@ -1,31 +1,8 @@
 //! Each status and each form of failure, with what it means.
 
-use bytes::Bytes;
-
 use super::*;
-use crate::domain::{AccountName, Customer, EventId, Look, NotificationId, Progress};
-
-fn notification() -> Notification {
-    Notification {
-        id: NotificationId::generate(Timestamp::default()),
-        customer: Customer::parse("acme").unwrap(),
-        account: AccountName::new("default"),
-        application: "app_1".into(),
-        create_application: None,
-        event_id: EventId::of_caller("evt_1"),
-        event_type: "user.created".into(),
-        event: Bytes::from_static(br#"{"a":1,"b":2}"#),
-        payload: 0..13,
-        accepted_at: Timestamp::default(),
-        due_at: Timestamp::default(),
-        expires_at: None,
-        redrive: None,
-        redrives: 0,
-        suspect_until: None,
-        call: None,
-        progress: Progress::default(),
-    }
-}
+use crate::domain::Look;
+use crate::svix::tests::notification;
 
 fn judge(step: &Step, status: u16, body: &str) -> Answer {
     let answer = Reply {
@@ -35,7 +12,7 @@ fn judge(step: &Step, status: u16, body: &str) -> Answer {
         received_at: Timestamp::from_millis(99_000),
         body: body.as_bytes(),
     };
-    reply(step, &notification(), &answer)
+    reply(step, &notification("evt_1"), &answer)
 }
 
 fn accepted() -> Answer {
@@ -126,7 +103,7 @@ fn an_accepted_message_has_an_id_and_an_age_by_svix_s_own_clock() {
             received_at: Timestamp::from_millis(99_000),
             body: body.as_bytes(),
         };
-        let Answer::Accepted { age: found, .. } = reply(&Step::Send, &notification(), &answer) else {
+        let Answer::Accepted { age: found, .. } = reply(&Step::Send, &notification("evt_1"), &answer) else {
             panic!("{why}")
         };
         assert_eq!(found, age, "{why}");

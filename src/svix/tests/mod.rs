@@ -72,7 +72,8 @@ fn message(exchange: &Exchange) -> Option<String> {
     }
 }
 
-fn notification(event: &str) -> Notification {
+/// A notification of an event with this id.
+pub(super) fn notification(event: &str) -> Notification {
     Notification {
         id: NotificationId::generate(Timestamp::default()),
         customer: Customer::parse("acme").unwrap(),
